@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+)
+
+// maxRounds bounds how often a plan may ask for further paths.
+const maxRounds = 20
+
+// MaxKept is the size in bytes up to which a file's before-image can be kept.
+const MaxKept = 2 << 30
+
+// Plan works out what the playbook would change on the node that look sees. It holds nothing to
+// write with. Each step sees what the earlier steps will leave. Errors are *StepError, or look's own.
+func Plan(ctx context.Context, pb *Playbook, look Look) ([]PlannedStep, error) {
+	p := planner{seen: map[string]Image{}}
+	for range maxRounds {
+		steps, err := p.round(ctx, pb)
+		if err != nil {
+			return nil, err
+		}
+		if len(p.want) == 0 {
+			return steps, nil
+		}
+		images, err := look(ctx, p.want...)
+		if err != nil {
+			return nil, err
+		}
+		for i, at := range p.want {
+			p.seen[at] = images[i]
+		}
+		p.want = nil
+	}
+	return nil, fmt.Errorf("the plan still asks for further paths after %d rounds", maxRounds)
+}
+
+// planner collects the paths that the steps ask for, so that each round of planning costs one round
+// trip whatever the number of steps.
+type planner struct {
+	seen map[string]Image // what is on the node
+	want []string         // asked for in this round and not seen yet
+}
+
+// round plans every step on what is seen so far. When it leaves p.want filled, its result is void:
+// steps behind one that had to wait were planned on a view that lacks its changes.
+func (p *planner) round(ctx context.Context, pb *Playbook) ([]PlannedStep, error) {
+	view := map[string]Image{}
+	for at, img := range p.seen {
+		view[at] = img
+	}
+	steps := make([]PlannedStep, len(pb.Steps))
+	for i, s := range pb.Steps {
+		steps[i] = PlannedStep{Kind: s.Task.Kind(), Name: s.Name, OnRollback: s.OnRollback, OnFailure: s.OnFailure, Skip: s.Skip}
+		if s.Skip {
+			continue
+		}
+		var err error
+		switch t := s.Task.(type) {
+		case Changer:
+			steps[i].Changes, err = p.changes(ctx, t, view)
+		case Checker:
+			steps[i].Check, err = json.Marshal(t)
+		}
+		switch {
+		case errors.Is(err, ErrLater) || err != nil && len(p.want) > 0:
+			continue
+		case err != nil:
+			return nil, &StepError{Index: i, Kind: s.Task.Kind(), Name: s.Name, Err: err}
+		}
+	}
+	return steps, nil
+}
+
+// changes plans one Changer and lays what it will leave over the view.
+func (p *planner) changes(ctx context.Context, t Changer, view map[string]Image) ([]Change, error) {
+	planned, err := t.Plan(ctx, func(_ context.Context, paths ...string) ([]Image, error) {
+		images := make([]Image, len(paths))
+		later := false
+		for i, at := range paths {
+			if at != path.Clean(at) || !path.IsAbs(at) {
+				return nil, fmt.Errorf("%q is not a clean absolute path", at)
+			}
+			img, ok := view[at]
+			if images[i] = img; !ok {
+				later = true
+				if !slices.Contains(p.want, at) {
+					p.want = append(p.want, at)
+				}
+			}
+		}
+		if later {
+			return nil, ErrLater
+		}
+		return images, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var kept []Change
+	touched := map[string]bool{}
+	for _, c := range planned {
+		was, looked := view[c.At]
+		switch {
+		case !looked || !c.Before.Matches(was) || touched[c.At]:
+			return nil, fmt.Errorf("the task planned %s on something else than what it looked at", c.At)
+		case c.Before.Kind == File && !c.Before.AnyContent && c.Before.Content.Size() > MaxKept:
+			return nil, Problemf(Preflight, "%s has %d bytes; files above %d bytes are not changed, because what was there could not be kept", c.At, c.Before.Content.Size(), int64(MaxKept))
+		case c.Action() == Nothing:
+			continue
+		}
+		touched[c.At] = true
+		kept = append(kept, c)
+	}
+	for _, c := range kept {
+		view[c.At] = c.After
+	}
+	return kept, nil
+}
+
+// PlanGates is the playbook's gates as a run remembers them.
+func PlanGates(pb *Playbook) ([]PlannedGate, error) {
+	var gates []PlannedGate
+	for i, g := range pb.Gates {
+		fields, err := json.Marshal(g.Task)
+		if err != nil {
+			return nil, &StepError{Index: i, Gate: true, Kind: g.Task.Kind(), Name: g.Name, Err: err}
+		}
+		gates = append(gates, PlannedGate{Kind: g.Task.Kind(), Name: g.Name, On: g.On, Check: fields, OnFailure: g.OnFailure})
+	}
+	return gates, nil
+}
