@@ -54,3 +54,10 @@ func (e *Engine) Apply(ctx context.Context, n WritableNode, r *Run) error { pani
 func (e *Engine) Rollback(ctx context.Context, n WritableNode, r *Run, by, why string) error {
 	panic("being written")
 }
+
+// Preflight asks every check of the plan for its mark, which is how it becomes known before the first
+// write what could not be verified after it. It only watches. The error is a *StepError around what
+// the check said.
+func (e *Engine) Preflight(ctx context.Context, n Node, steps []PlannedStep, say func(string)) (map[int]MarkOf, error) {
+	panic("being written")
+}
