@@ -1,0 +1,29 @@
+package tasks
+
+import (
+	"embed"
+
+	"github.com/hcrun/hcrun/engine"
+)
+
+//go:embed *.go
+var sources embed.FS
+
+// All lists the kinds of tasks that are built in, in the order in which they are documented.
+func All() []engine.Kind {
+	return []engine.Kind{
+		kind("scp", "scp.go", func() engine.Task { return new(Scp) }),
+		kind("mkdir", "mkdir.go", func() engine.Task { return new(Mkdir) }),
+		kind("backup", "backup.go", func() engine.Task { return new(Backup) }),
+		kind("touch", "touch.go", func() engine.Task { return new(Touch) }),
+		kind("assert", "assert.go", func() engine.Task { return new(Assert) }),
+	}
+}
+
+func kind(name, file string, make func() engine.Task) engine.Kind {
+	source, err := sources.ReadFile(file)
+	if err != nil {
+		panic("tasks: " + err.Error()) // the file is compiled in
+	}
+	return engine.Kind{Name: name, New: make, Source: string(source)}
+}
