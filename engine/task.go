@@ -73,6 +73,9 @@ type Watch struct {
 	// Say tells the operator what is seen while waiting, one line, sanitised by whoever shows it.
 	// Saying the same line twice in a row shows it once.
 	Say func(string)
+	// Undoing is set on the way down: the check runs after its change was undone, so what was there
+	// before is what is expected, and a node that is already broken is no reason to refuse.
+	Undoing bool
 }
 
 // Mark is what a Checker remembers from before the first write, as JSON.
