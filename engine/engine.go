@@ -55,6 +55,15 @@ func (e *Engine) Rollback(ctx context.Context, n WritableNode, r *Run, by, why s
 	panic("being written")
 }
 
+// Resume takes an open run up again: it records who did, and goes on in the direction in which the run
+// was going. Its result is Apply's; a rollback that an operator had asked for ends with nil.
+func (e *Engine) Resume(ctx context.Context, n WritableNode, r *Run, user string) error {
+	panic("being written")
+}
+
+// Ack records that an operator has looked at an eventful run, so that the next node may go.
+func (e *Engine) Ack(r *Run, a Ack) error { panic("being written") }
+
 // Preflight asks every check of the plan for its mark, which is how it becomes known before the first
 // write what could not be verified after it. It only watches. The error is a *StepError around what
 // the check said.

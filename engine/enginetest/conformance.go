@@ -1,0 +1,84 @@
+// Package enginetest has what tests of the engine and of everything that plugs into it need: fakes as
+// strict as the real thing, a crash fuse, and the suite that every WritableNode has to pass.
+package enginetest
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/hcrun/hcrun/engine"
+)
+
+// Ground is the machine beneath a node under test, reached behind the node's back.
+type Ground interface {
+	// Dir is an empty folder on the node, as the node names it: absolute, clean, mode 0755, with
+	// ancestors that nobody else can write.
+	Dir() string
+	// WriteFile, Mkdir, Symlink and Remove change the node behind its back; paths as the node names them.
+	WriteFile(path string, data []byte, mode fs.FileMode) error
+	Mkdir(path string, mode fs.FileMode) error
+	Symlink(target, path string) error
+	Remove(path string) error
+	ReadFile(path string) ([]byte, error)
+	// Owner is the uid and gid that new files get when they are written behind the node's back.
+	Owner() (uid, gid int)
+}
+
+// Disk is a Ground whose files this process sees too, perhaps below another root.
+type Disk struct {
+	Root string // where the node's "/" is seen from here; "" when it is the same
+	Path string // the folder, as the node names it
+}
+
+func (d Disk) here(path string) string { return filepath.Join("/", d.Root, path) }
+
+// Dir is Path.
+func (d Disk) Dir() string { return d.Path }
+
+// WriteFile writes and sets exactly this mode, whatever the umask.
+func (d Disk) WriteFile(path string, data []byte, mode fs.FileMode) error {
+	if err := os.WriteFile(d.here(path), data, mode); err != nil {
+		return err
+	}
+	return os.Chmod(d.here(path), mode)
+}
+
+// Mkdir makes one folder with exactly this mode.
+func (d Disk) Mkdir(path string, mode fs.FileMode) error {
+	if err := os.Mkdir(d.here(path), mode); err != nil {
+		return err
+	}
+	return os.Chmod(d.here(path), mode)
+}
+
+// Symlink makes a symbolic link.
+func (d Disk) Symlink(target, path string) error { return os.Symlink(target, d.here(path)) }
+
+// Remove removes one file or empty folder.
+func (d Disk) Remove(path string) error { return os.Remove(d.here(path)) }
+
+// ReadFile reads a file.
+func (d Disk) ReadFile(path string) ([]byte, error) { return os.ReadFile(d.here(path)) }
+
+// Owner is this process's.
+func (d Disk) Owner() (uid, gid int) { return os.Getuid(), os.Getgid() }
+
+// TestNode runs the suite that every WritableNode has to pass. open is called once for each case and
+// registers its own clean-up; nodes may share a connection, each case needs a Dir of its own.
+func TestNode(t *testing.T, open func(t *testing.T) (engine.WritableNode, Ground)) {
+	for _, c := range cases() {
+		t.Run(c.name, func(t *testing.T) {
+			n, g := open(t)
+			c.run(t, n, g)
+		})
+	}
+}
+
+type testCase struct {
+	name string
+	run  func(t *testing.T, n engine.WritableNode, g Ground)
+}
+
+func cases() []testCase { return nil }
