@@ -1,0 +1,26 @@
+# The commands of the trade; .ci/run is what has to pass.
+.PHONY: build test race lint generate fuzz soak
+
+build:
+	go build -o hcrun ./cmd/hcrun
+
+test:
+	go test ./...
+
+race:
+	go test -race ./...
+
+lint:
+	gofmt -l .
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+generate:
+	go generate ./...
+
+# Longer runs than CI has time for: every fuzz target for five minutes.
+fuzz:
+	./.ci/fuzz 5m
+
+soak:
+	HCRUN_KILLS=500 go test -count=1 -timeout 2h -run Kill ./cmd/hcrun/cli
