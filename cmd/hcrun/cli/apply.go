@@ -1,0 +1,216 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hcrun/hcrun/engine"
+	"github.com/hcrun/hcrun/engine/journal"
+	"github.com/hcrun/hcrun/inventory"
+	"github.com/hcrun/hcrun/playbooks"
+)
+
+// applyFlags are what apply was told.
+type applyFlags struct {
+	limit     string
+	plan      bool
+	out       string
+	yes       bool
+	wait      bool
+	detailed  bool
+	vars      []string
+	varFiles  []string
+	overrides []string
+	reason    string
+}
+
+func (a *app) applyCmd() *cobra.Command {
+	var f applyFlags
+	c := a.withInventory(&cobra.Command{
+		Use:   "apply PLAYBOOK|PLANFILE",
+		Short: "Carry out a playbook on the next node, or show what it would do",
+		Long: `Plans the playbook on each node in order, asks the guards, shows the exact diff, asks you, writes ahead
+to the journal, changes the node, and proves that the change works. Without --limit it goes on node by
+node until a guard holds one.`,
+		Args: exactly(1, 1, "one playbook or plan file"),
+		RunE: func(c *cobra.Command, args []string) error { return a.apply(c.Context(), args[0], f) },
+	})
+	c.Flags().StringVar(&f.limit, "limit", "", "only these nodes: names, groups, globs")
+	c.Flags().BoolVar(&f.plan, "plan", false, "show what would be done; write nothing")
+	c.Flags().StringVar(&f.out, "out", "", "with --plan: write the plan to this file, for `hcrun apply FILE`")
+	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
+	c.Flags().BoolVar(&f.wait, "wait", false, "when a guard holds the node, wait until it opens")
+	c.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "with --plan: exit 3 when there is something to change")
+	a.variableFlags(c, &f)
+	c.Flags().StringArrayVar(&f.overrides, "override", nil, "open this guard although it holds: order, soak, per-day, window, clean, inputs, gate or clock; needs --reason")
+	c.Flags().StringVar(&f.reason, "reason", "", "why a guard is overridden; recorded")
+	return c
+}
+
+func (a *app) variableFlags(c *cobra.Command, f *applyFlags) {
+	c.Flags().StringArrayVarP(&f.vars, "var", "e", nil, "set a variable: name=value")
+	c.Flags().StringArrayVar(&f.varFiles, "var-file", nil, "file of variables: name = value")
+}
+
+// check refuses flags that do not go together.
+func (f applyFlags) check() error {
+	switch {
+	case f.out != "" && !f.plan:
+		return usage("--out goes with --plan: it is the plan that is written to the file")
+	case f.detailed && !f.plan:
+		return usage("--detailed-exitcode goes with --plan")
+	case len(f.overrides) > 0 && f.reason == "":
+		return usage("--override needs --reason TEXT: it is recorded with the run")
+	case f.reason != "" && len(f.overrides) == 0:
+		return usage("--reason goes with --override GUARD")
+	case f.plan && (f.wait || f.yes):
+		return usage("--plan changes nothing: --yes and --wait do not go with it")
+	}
+	for _, name := range f.overrides {
+		if !slices.Contains(overridable(), engine.GuardName(name)) {
+			return usage("--override %s: there is no such guard that can be overridden; there are %v", name, overridable())
+		}
+	}
+	return nil
+}
+
+func overridable() []engine.GuardName {
+	return []engine.GuardName{engine.GuardOrder, engine.GuardSoak, engine.GuardPerDay, engine.GuardWindow, engine.GuardClean, engine.GuardInputs, engine.GuardGate, engine.GuardClock}
+}
+
+// apply goes through the chosen nodes in order.
+func (a *app) apply(ctx context.Context, path string, f applyFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	if isPlanFile(path) {
+		return a.applyPlanFile(ctx, path, f)
+	}
+	s, file, err := a.open(ctx, path, f)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	ro, err := s.rollout(file, f)
+	if err != nil {
+		return err
+	}
+	if f.plan {
+		return ro.plan(ctx)
+	}
+	return ro.run(ctx)
+}
+
+// open loads the site and the playbook; nothing has been connected to.
+func (a *app) open(ctx context.Context, path string, f applyFlags) (*site, *playbooks.File, error) {
+	s, err := a.site(ctx, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	file, err := playbooks.Load(path, playbooks.Options{Kinds: a.kinds, Vars: f.vars, VarFiles: f.varFiles, Env: s.env})
+	return s, file, err
+}
+
+// rollout is one playbook on the nodes of one site.
+type rollout struct {
+	*site
+	flags  applyFlags
+	source string                      // the playbook's absolute path
+	books  map[string]*engine.Playbook // for every node of the group
+	group  []inventory.Host            // in the order of the playbook
+	chosen []inventory.Host            // those of --limit
+	store  *journal.Store
+	locate func(error) error // adds the playbook's line to an error
+}
+
+// rollout evaluates the playbook for every node of its group, so that what is wrong for the third
+// node is known before the first is touched.
+func (s *site) rollout(file *playbooks.File, f applyFlags) (*rollout, error) {
+	group, err := s.inv.Select(file.Hosts())
+	if err != nil {
+		return nil, locateHosts(file, err)
+	}
+	ro := &rollout{site: s, flags: f, source: file.Path(), books: map[string]*engine.Playbook{}, locate: func(err error) error { return locate(file, err) }}
+	for _, h := range group {
+		pb, err := file.For(playbooks.Node{Name: h.Name, Address: h.Address, Groups: h.Groups, Vars: h.Vars})
+		if err != nil {
+			return nil, ro.locate(err)
+		}
+		ro.books[h.Name] = pb
+	}
+	ro.arrange(group)
+	if ro.chosen, err = s.chosen(ro.group, f.limit); err != nil {
+		return nil, err
+	}
+	ro.store, err = s.app.store()
+	return ro, err
+}
+
+func locateHosts(file *playbooks.File, err error) error {
+	return fmt.Errorf("%s: hosts = %q: %w", file.Path(), file.Hosts(), err)
+}
+
+// arrange brings the group into the playbook's order; nodes that it does not name come last, where the
+// order guard holds them.
+func (ro *rollout) arrange(group []inventory.Host) {
+	rank := func(h inventory.Host) int {
+		if i := slices.Index(ro.books[h.Name].Schedule.Order, h.Name); i >= 0 {
+			return i
+		}
+		return len(group)
+	}
+	ro.group = slices.SortedStableFunc(slices.Values(group), func(a, b inventory.Host) int { return rank(a) - rank(b) })
+	for _, pb := range ro.books {
+		if len(pb.Schedule.Order) > 0 {
+			continue
+		}
+		for _, h := range ro.group {
+			pb.Schedule.Order = append(pb.Schedule.Order, h.Name)
+		}
+	}
+}
+
+// chosen is the part of the group that a limit names. An empty limit is all; one that names nothing of
+// the group is an error and never widens.
+func (s *site) chosen(group []inventory.Host, limit string) ([]inventory.Host, error) {
+	if limit == "" {
+		return group, nil
+	}
+	picked, err := s.inv.Select(limit)
+	if err != nil {
+		return nil, err
+	}
+	both := slices.DeleteFunc(slices.Clone(group), func(h inventory.Host) bool {
+		return !slices.ContainsFunc(picked, func(p inventory.Host) bool { return p.Name == h.Name })
+	})
+	if len(both) == 0 {
+		return nil, usage("--limit %s: none of these hosts is one that the playbook is for", limit)
+	}
+	return both, nil
+}
+
+// run carries the rollout on: every chosen node in order, until one is held. Held is a failure only
+// when nothing was done before it.
+func (ro *rollout) run(ctx context.Context) error {
+	done := 0
+	for _, h := range ro.chosen {
+		err := ro.node(ctx, h)
+		if err == nil {
+			done++
+			continue
+		}
+		if held := heldBack(err); held && done > 0 && ro.flags.limit == "" {
+			ro.app.note("%s is held back: %s", h.Name, err)
+			ro.app.next(err)
+			return nil
+		}
+		return err
+	}
+	return nil
+}
+
+// heldBack reports whether a guard, and nothing worse, stopped a node.
+func heldBack(err error) bool { return engine.CodeOf(err) == engine.Held }

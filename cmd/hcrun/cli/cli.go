@@ -1,0 +1,130 @@
+// Package cli is the command line of hcrun: flags, questions, wiring, exit codes. What is safe to do
+// is decided in package engine, never here.
+//
+// A team's own binary is this package with the team's kinds of task:
+//
+//	func main() { cli.Main(append(tasks.All(), ours.Kind)...) }
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // schedules name time zones, and not every machine has their table
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/hcrun/hcrun/cmd/hcrun/ui"
+	"github.com/hcrun/hcrun/engine"
+	"github.com/hcrun/hcrun/engine/lab"
+)
+
+// Main runs the command line with these kinds of task and ends the process.
+func Main(kinds ...engine.Kind) {
+	if code, ok := lab.Child(os.Args); ok {
+		os.Exit(code)
+	}
+	a := &app{kinds: kinds, in: os.Stdin, out: os.Stdout, errOut: os.Stderr, env: os.LookupEnv}
+	a.terminal = term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
+	a.style = ui.Style{Color: term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	os.Exit(int(a.run(signals(a.errOut), os.Args[1:])))
+}
+
+// errSignal is why the context of a command ends at the first Ctrl-C.
+var errSignal = errors.New("interrupted")
+
+// signals returns a context that the first SIGINT, SIGTERM or SIGHUP ends; the second ends the process.
+// A closed pipe or terminal must not end it in the middle of a write: SIGPIPE becomes a write error.
+func signals(w io.Writer) context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	ch := make(chan os.Signal, 2)
+	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		<-ch
+		io.WriteString(w, "\nstopping: a write that has begun is finished, a wait ends now; once more to stop at once\n")
+		cancel(errSignal)
+		<-ch
+		io.WriteString(w, "stopped at once; the step that was going on is in doubt: `hcrun resume` finds out what is true\n")
+		os.Exit(int(engine.Interrupted))
+	}()
+	return ctx
+}
+
+// app is one call of the command line.
+type app struct {
+	kinds    []engine.Kind
+	in       io.Reader
+	out      io.Writer
+	errOut   io.Writer
+	env      func(string) (string, bool)
+	terminal bool // a person can be asked
+	style    ui.Style
+
+	state     string // --state
+	inventory string // -i
+	json      bool   // --json
+}
+
+// run runs one command line and returns its exit code, having shown the error if there was one.
+func (a *app) run(ctx context.Context, args []string) engine.Code {
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.errOut)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		if a.json {
+			ui.EndJSON(a.out, nil)
+		}
+		return engine.Done
+	}
+	err, where := a.explain(err)
+	if a.json {
+		ui.EndJSON(a.out, err)
+	}
+	if engine.CodeOf(err) != engine.Pending {
+		ui.Problem(a.errOut, ui.Style{Color: a.style.Color}, err, where)
+	}
+	return engine.CodeOf(err)
+}
+
+// root is the tree of commands.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "hcrun",
+		Short:         "Staged, reversible changes on machines, one node at a time",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.PersistentFlags().StringVar(&a.state, "state", "", "folder of journals and the lab (default $HCRUN_STATE, or $XDG_STATE_HOME/hcrun)")
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON object a line")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%v; see `%s --help`", err, c.CommandPath()) })
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(a.applyCmd(), a.resumeCmd(), a.rollbackCmd(), a.ackCmd(), a.statusCmd(), a.historyCmd(), a.showCmd(),
+		a.validateCmd(), a.docCmd(), a.trustCmd(), a.journalCmd(), a.labCmd(), a.versionCmd())
+	return root
+}
+
+// withInventory adds -i.
+func (a *app) withInventory(c *cobra.Command) *cobra.Command {
+	c.Flags().StringVarP(&a.inventory, "inventory", "i", "", "inventory file (default inventory/hosts.hcl beside the playbooks folder)")
+	return c
+}
+
+// exactly is cobra's check of the number of arguments, with our exit code.
+func exactly(min, max int, what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) < min || max >= 0 && len(args) > max {
+			return usage("%s takes %s; see `%s --help`", c.CommandPath(), what, c.CommandPath())
+		}
+		return nil
+	}
+}
+
+func usage(format string, args ...any) error { return engine.Problemf(engine.Invalid, format, args...) }

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/hcrun/hcrun/engine"
+	"github.com/hcrun/hcrun/playbooks"
+	"github.com/hcrun/hcrun/playbooks/lang"
+)
+
+// located is an error together with the playbook's line that it came from.
+type located struct {
+	err   error
+	where string
+}
+
+func (l *located) Error() string { return l.err.Error() }
+func (l *located) Unwrap() error { return l.err }
+
+// locate finds the line of the playbook that an error came from.
+func locate(file *playbooks.File, err error) error {
+	if err == nil || file == nil {
+		return err
+	}
+	where := file.Explain(err)
+	if where == "" {
+		return err
+	}
+	return &located{err, where}
+}
+
+// explain makes any error one that a person can act on, and says where in a playbook it came from.
+func (a *app) explain(err error) (error, string) {
+	where := ""
+	if l, ok := errors.AsType[*located](err); ok {
+		where = l.where
+	}
+	if _, ok := errors.AsType[*engine.Problem](err); ok {
+		return problemOf(err), where
+	}
+	if _, ok := errors.AsType[*lang.Error](err); ok {
+		return &engine.Problem{Code: engine.Invalid, What: err.Error(), Err: err}, where
+	}
+	if errors.Is(err, errSignal) || errors.Is(err, context.Canceled) {
+		return &engine.Problem{Code: engine.Interrupted, What: "interrupted; nothing was being changed", Err: err}, where
+	}
+	if strings.HasPrefix(err.Error(), "unknown command") {
+		return &engine.Problem{Code: engine.Invalid, What: err.Error() + "; see `hcrun --help`", Err: err}, where
+	}
+	if lost, ok := errors.AsType[*engine.LostError](err); ok {
+		return &engine.Problem{Code: engine.Unreachable, What: lost.Error(), Now: "nothing was changed", Err: err}, where
+	}
+	if step, ok := errors.AsType[*engine.StepError](err); ok {
+		return stepProblem(step), where
+	}
+	return err, where
+}
+
+// problemOf is the Problem in err, with what was wrapped around it.
+func problemOf(err error) error {
+	p, _ := errors.AsType[*engine.Problem](err)
+	step, ok := errors.AsType[*engine.StepError](err)
+	if !ok || strings.Contains(p.What, step.Name) {
+		return p
+	}
+	named := *p
+	named.What = step.Kind + "." + step.Name + ": " + p.What
+	return &named
+}
+
+// stepProblem is what planning or asking a step said before anything was written.
+func stepProblem(step *engine.StepError) error {
+	code := engine.Preflight
+	if _, ok := errors.AsType[*engine.Unavailable](step.Err); ok {
+		code = engine.CannotVerify
+	}
+	return &engine.Problem{Code: code, What: step.Kind + "." + step.Name + ": " + step.Err.Error(), Now: "nothing was changed", Err: step}
+}

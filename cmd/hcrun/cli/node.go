@@ -1,0 +1,206 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/hcrun/hcrun/cmd/hcrun/ui"
+	"github.com/hcrun/hcrun/engine"
+	"github.com/hcrun/hcrun/engine/journal"
+	"github.com/hcrun/hcrun/inventory"
+)
+
+// intent is what is about to be done to one node.
+type intent struct {
+	host  inventory.Host
+	book  *engine.Playbook
+	steps []engine.PlannedStep
+	gates []engine.PlannedGate
+}
+
+// node carries the playbook out on one node: decide, plan, decide again, ask, write.
+func (ro *rollout) node(ctx context.Context, h inventory.Host) error {
+	lock, err := ro.store.Lock("apply " + ro.books[h.Name].Name + " to " + h.Name)
+	if err != nil {
+		return err
+	}
+	defer func() { lock.Close() }()
+	if err := ro.unfinished(h); err != nil {
+		return err
+	}
+	it, err := ro.look(ctx, h)
+	if err != nil {
+		return ro.locate(err)
+	}
+	overrides, err := ro.decide(it)
+	if until := waitFor(err); ro.flags.wait && !until.IsZero() {
+		lock.Close() // others may work while this waits; what they did is asked for again after it
+		if err := ro.countdown(ctx, h.Name, until, err); err != nil {
+			return err
+		}
+		return ro.node(ctx, h)
+	}
+	if err != nil {
+		return err
+	}
+	if engine.HasChanges(it.steps) {
+		ro.app.showPlan(ctx, ro.site, it)
+		if err := ro.app.confirm(ctx, fmt.Sprintf("change %s?", h.Name), ro.flags.yes); err != nil {
+			return err
+		}
+	} else {
+		ro.app.note("%s: nothing to change; asking every check", h.Name)
+	}
+	return ro.locate(ro.carryOut(ctx, it, overrides))
+}
+
+// unfinished refuses a node whose last run is neither landed nor rolled back.
+func (ro *rollout) unfinished(h inventory.Host) error {
+	past, err := ro.past(ro.store)
+	if err != nil {
+		return err
+	}
+	for _, r := range past {
+		if r.Node == h.Name && r.Dirty() {
+			p := engine.Problemf(engine.Held, "%s: %s has the unfinished run %s of %s (%s)", engine.GuardOpen, h.Name, r.ID, r.Playbook, r.State)
+			p.Now = "the node may be changed and is not verified"
+			p.Next = "hcrun resume " + r.ID + "   (or: hcrun rollback " + r.ID + ")"
+			return p
+		}
+	}
+	return nil
+}
+
+// look connects and plans; nothing is written.
+func (ro *rollout) look(ctx context.Context, h inventory.Host) (intent, error) {
+	it := intent{host: h, book: ro.books[h.Name]}
+	n, err := ro.dial(ctx, h)
+	if err != nil {
+		return it, err
+	}
+	if it.steps, err = engine.Plan(ctx, it.book, n.Look); err != nil {
+		return it, err
+	}
+	it.gates, err = engine.PlanGates(it.book)
+	return it, err
+}
+
+// decide asks the guards, unless there is nothing to change. It returns the overrides that open what
+// would hold the node.
+func (ro *rollout) decide(it intent) ([]engine.Override, error) {
+	if !engine.HasChanges(it.steps) {
+		return nil, nil
+	}
+	return ro.guards(it.book, it.host)
+}
+
+func (ro *rollout) guards(pb *engine.Playbook, h inventory.Host) ([]engine.Override, error) {
+	past, err := ro.past(ro.store)
+	if err != nil {
+		return nil, err
+	}
+	var overrides []engine.Override
+	if slices.Contains(ro.flags.overrides, string(engine.GuardGate)) {
+		overrides = append(overrides, ro.override(engine.Hold{Guard: engine.GuardGate, Why: "not asked yet"}))
+	}
+	held, ok := errors.AsType[*engine.NotYetError](engine.Guards(pb, h.Name, ro.clock.Now(), past))
+	if !ok {
+		return overrides, nil
+	}
+	var left []engine.Hold
+	for _, hold := range held.Holds {
+		if hold.Guard != engine.GuardOpen && slices.Contains(ro.flags.overrides, string(hold.Guard)) {
+			overrides = append(overrides, ro.override(hold))
+			continue
+		}
+		left = append(left, hold)
+	}
+	if len(left) == 0 {
+		return overrides, nil
+	}
+	held.Holds = left
+	return nil, ro.held(pb, held)
+}
+
+func (ro *rollout) override(h engine.Hold) engine.Override {
+	return engine.Override{Guard: string(h.Guard), Reason: ro.flags.reason, User: me(), Held: h.Why}
+}
+
+// held is the guards' refusal for a person: every reason, the hour, and what to type then.
+func (ro *rollout) held(pb *engine.Playbook, held *engine.NotYetError) error {
+	zone, err := pb.Schedule.Location()
+	if err != nil {
+		return err
+	}
+	p := engine.Problemf(engine.Held, "%s is not started: %w", held.Node, held)
+	p.Now = "nothing was changed on " + held.Node
+	p.Next = "hcrun status " + ro.source + ro.inventoryFlag()
+	for _, h := range held.Holds {
+		switch h.Guard {
+		case engine.GuardInputs:
+			p.Code = engine.InputsChanged
+		case engine.GuardClean:
+			p.Next = "hcrun history   (then: hcrun ack RUN --reason TEXT)"
+		}
+	}
+	if !held.Until.IsZero() {
+		p.What += "\nearliest: " + ui.Moment(held.Until, zone)
+		p.Next = "the same command then, or now with --wait"
+	}
+	return p
+}
+
+// inventoryFlag is how the next command names the inventory.
+func (s *site) inventoryFlag() string {
+	if s.app.inventory == "" {
+		return ""
+	}
+	return " -i " + s.app.inventory
+}
+
+// carryOut opens the run and applies it.
+func (ro *rollout) carryOut(ctx context.Context, it intent, overrides []engine.Override) error {
+	zone, err := it.book.Schedule.Location()
+	if err != nil {
+		return err
+	}
+	n, err := ro.dial(ctx, it.host)
+	if err != nil {
+		return err
+	}
+	id := journal.NewID(ro.clock.Now(), it.host.Name)
+	j, err := ro.store.Create(id)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	show, done := ro.app.display(zone, nil)
+	defer done()
+	e := &engine.Engine{Journal: j, Kinds: ro.app.kinds, Clock: ro.clock, Show: show, Peers: ro.peers(ro.group, it.host.Name)}
+	r, err := e.Open(ctx, id, ro.opened(it, zone.String()), it.steps)
+	if err != nil {
+		return err
+	}
+	for _, o := range overrides {
+		if err := e.Override(r, o); err != nil {
+			return err
+		}
+	}
+	if err := e.Apply(ctx, n, r); err != nil {
+		return err
+	}
+	ro.app.landed(r)
+	return nil
+}
+
+// opened is what a run is, for its journal.
+func (ro *rollout) opened(it intent, zone string) engine.Opened {
+	o := engine.Opened{Playbook: it.book.Name, Source: ro.source, Inventory: ro.inv.Path, Node: it.host.Name, Address: ro.address(it.host),
+		Group: it.book.Hosts, User: me(), Version: version(), Inputs: it.book.Inputs, Zone: zone, Gates: it.gates}
+	if ro.lab != nil {
+		o.Pace = ro.lab.Pace
+	}
+	return o
+}

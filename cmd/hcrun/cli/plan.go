@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hcrun/hcrun/cmd/hcrun/ui"
+	"github.com/hcrun/hcrun/engine"
+)
+
+// plan shows what would be done on every chosen node and what the guards say; it writes nothing.
+func (ro *rollout) plan(ctx context.Context) error {
+	if ro.flags.out != "" && len(ro.chosen) != 1 {
+		return usage("a plan file is for one node: add --limit (the playbook is for %d)", len(ro.chosen))
+	}
+	pending := false
+	for _, h := range ro.chosen {
+		if err := ro.unfinished(h); err != nil {
+			return err
+		}
+		it, err := ro.look(ctx, h)
+		if err != nil {
+			return ro.locate(err)
+		}
+		ro.app.showPlan(ctx, ro.site, it)
+		if err := ro.preflight(ctx, it); err != nil {
+			return ro.locate(err)
+		}
+		pending = pending || engine.HasChanges(it.steps)
+		if _, err := ro.decide(it); err != nil {
+			ro.app.note("would be held: %v", err)
+		}
+		if ro.flags.out != "" {
+			if err := ro.writePlan(ctx, ro.flags.out, it); err != nil {
+				return err
+			}
+			ro.app.note("plan written to %s; carry it out with: hcrun apply %s", ro.flags.out, ro.flags.out)
+		}
+	}
+	if pending && ro.flags.detailed {
+		return engine.Problemf(engine.Pending, "there is something to change")
+	}
+	return nil
+}
+
+// preflight asks every check once whether it will be able to answer.
+func (ro *rollout) preflight(ctx context.Context, it intent) error {
+	n, err := ro.dial(ctx, it.host)
+	if err != nil {
+		return err
+	}
+	e := &engine.Engine{Kinds: ro.app.kinds, Clock: ro.clock}
+	_, err = e.Preflight(ctx, n, it.steps, func(s string) { ro.app.note("%s", ui.Line(s)) })
+	return err
+}
+
+// showPlan prints the plan of one node.
+func (a *app) showPlan(ctx context.Context, s *site, it intent) {
+	if a.json {
+		(&ui.JSON{W: a.out}).Show(engine.Event{Kind: engine.EvPlanned, At: s.clock.Now(), Planned: it.steps})
+		return
+	}
+	where := s.address(it.host)
+	if s.lab == nil {
+		where = it.host.User + "@" + where
+	}
+	fmt.Fprintf(a.out, "%s on %s (%s)\n\n", a.style.Bold(it.book.Name), a.style.Bold(it.host.Name), where)
+	ui.Plan(ctx, a.out, a.style, it.steps)
+	fmt.Fprintln(a.out)
+}

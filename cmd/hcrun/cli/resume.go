@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hcrun/hcrun/engine"
+	"github.com/hcrun/hcrun/engine/journal"
+	"github.com/hcrun/hcrun/engine/sshnode"
+	"github.com/hcrun/hcrun/inventory"
+)
+
+func (a *app) resumeCmd() *cobra.Command {
+	var back bool
+	c := a.withInventory(&cobra.Command{
+		Use:   "resume [RUN]",
+		Short: "Finish an interrupted run: find out what is true on the node and go on",
+		Long:  "Goes on with the recorded plan and contents, never with the files on disk now. Without RUN it takes the newest unfinished one.",
+		Args:  exactly(0, 1, "at most one run"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.resume(c.Context(), args, back)
+		},
+	})
+	c.Flags().BoolVar(&back, "rollback", false, "roll it back instead of finishing it")
+	return c
+}
+
+func (a *app) rollbackCmd() *cobra.Command {
+	var plan, yes bool
+	c := a.withInventory(&cobra.Command{
+		Use:   "rollback [RUN]",
+		Short: "Undo a run exactly, in reverse order, and prove that the old state works",
+		Long:  "Without RUN it takes the newest run that changed something and is not rolled back.",
+		Args:  exactly(0, 1, "at most one run"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.rollback(c.Context(), args, plan, yes)
+		},
+	})
+	c.Flags().BoolVar(&plan, "plan", false, "show what would be undone; write nothing")
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return c
+}
+
+func (a *app) resume(ctx context.Context, args []string, back bool) error {
+	store, err := a.store()
+	if err != nil {
+		return err
+	}
+	r, err := pick(store, args, "to resume", func(r *engine.Run) bool { return r.Dirty() })
+	if err != nil {
+		return err
+	}
+	if !r.Open() {
+		p := engine.Problemf(engine.Invalid, "run %s is finished: %s", r.ID, r.State)
+		p.Next = "hcrun show " + r.ID
+		return p
+	}
+	return a.takeUp(ctx, store, r, "resume "+r.ID, func(e *engine.Engine, n engine.WritableNode, r *engine.Run) error {
+		if back {
+			return e.Rollback(ctx, n, r, me(), "asked for with resume --rollback")
+		}
+		if r.State == engine.Undoing || r.State == engine.Unfinished {
+			return e.Rollback(ctx, n, r, me(), "resumed")
+		}
+		return e.Apply(ctx, n, r)
+	})
+}
+
+func (a *app) rollback(ctx context.Context, args []string, plan, yes bool) error {
+	store, err := a.store()
+	if err != nil {
+		return err
+	}
+	r, err := pick(store, args, "to roll back", func(r *engine.Run) bool { return !r.FirstWrite.IsZero() && r.State != engine.RolledBk })
+	if err != nil {
+		return err
+	}
+	if err := undoable(store, r); err != nil {
+		return err
+	}
+	if plan {
+		return a.takeUpPlan(ctx, r)
+	}
+	if err := a.confirm(ctx, fmt.Sprintf("undo run %s of %s on %s?", r.ID, r.Playbook, r.Node), yes); err != nil {
+		return err
+	}
+	return a.takeUp(ctx, store, r, "rollback "+r.ID, func(e *engine.Engine, n engine.WritableNode, r *engine.Run) error {
+		return e.Rollback(ctx, n, r, me(), "asked for")
+	})
+}
+
+// undoable refuses to roll back a run that did nothing, or one that later runs on the node stand on.
+func undoable(store *journal.Store, r *engine.Run) error {
+	if r.State == engine.RolledBk || r.FirstWrite.IsZero() {
+		p := engine.Problemf(engine.Invalid, "run %s left nothing to undo: %s", r.ID, r.State)
+		p.Next = "hcrun show " + r.ID
+		return p
+	}
+	all, err := runs(store)
+	if err != nil {
+		return err
+	}
+	later := engine.StandsOn(r, all)
+	if len(later) == 0 {
+		return nil
+	}
+	p := engine.Problemf(engine.Operator, "run %s changed files of run %s after it; undo the later one first", later[len(later)-1].ID, r.ID)
+	p.Now, p.Next = "nothing was changed", "hcrun rollback "+later[len(later)-1].ID
+	return p
+}
+
+// takeUpPlan shows what a rollback would undo, newest first.
+func (a *app) takeUpPlan(ctx context.Context, r *engine.Run) error {
+	steps := slices.Clone(r.Steps)
+	slices.Reverse(steps)
+	for i := range steps {
+		changes := []engine.Change{}
+		for _, c := range slices.Backward(steps[i].Changes) {
+			changes = append(changes, c.Inverse())
+		}
+		steps[i].Changes = changes
+		steps[i].Skip = steps[i].Check != nil && !steps[i].OnRollback
+	}
+	store, err := a.store()
+	if err != nil {
+		return err
+	}
+	a.showUndo(ctx, store, r, steps)
+	return nil
+}
+
+// takeUp continues a recorded run on its node.
+func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, what string, do func(*engine.Engine, engine.WritableNode, *engine.Run) error) error {
+	s, h, err := a.siteOf(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	lock, err := store.Lock(what)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	j, events, err := store.Continue(r.ID)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	if r, err = engine.Fold(events); err != nil {
+		return engine.Problemf(engine.Corrupt, "run %s: %w", what, err)
+	}
+	n, err := s.dial(ctx, h)
+	if err != nil {
+		return outOfReach(err, r)
+	}
+	zone, err := time.LoadLocation(r.Zone)
+	if err != nil {
+		zone = time.UTC
+	}
+	show, done := a.display(zone, events)
+	defer done()
+	group, err := s.inv.Select(r.Group)
+	if err != nil {
+		group = []inventory.Host{h}
+	}
+	e := &engine.Engine{Journal: j, Kinds: a.kinds, Clock: s.clock, Show: show, Peers: s.peers(group, h.Name)}
+	if err := do(e, n, r); err != nil {
+		return err
+	}
+	if r.State == engine.RolledBk {
+		a.rolledBack(r)
+		return nil
+	}
+	a.landed(r)
+	return nil
+}
+
+func (a *app) rolledBack(r *engine.Run) {
+	a.note("%s is as it was before run %s", r.Node, r.ID)
+	for _, at := range r.LeftPaths {
+		a.note("  left: %s, because others have filled it", at)
+	}
+}
+
+// siteOf is the site of a recorded run, from its own inventory unless -i says otherwise. The host has
+// to be where the run was.
+func (a *app) siteOf(ctx context.Context, r *engine.Run) (*site, inventory.Host, error) {
+	if a.inventory == "" {
+		a.inventory = r.Inventory
+	}
+	s, err := a.site(ctx, r.Source)
+	if err != nil {
+		return nil, inventory.Host{}, err
+	}
+	h, ok := s.inv.Host(r.Node)
+	if !ok {
+		return nil, h, usage("run %s is on %s, which %s does not have; name another inventory with -i", r.ID, r.Node, s.inv.Path)
+	}
+	if here := s.address(h); here != r.Address {
+		p := engine.Problemf(engine.Identity, "run %s went to %s at %s; in %s it is at %s now", r.ID, r.Node, r.Address, s.inv.Path, here)
+		p.Now, p.Next = "nothing was changed by this command", "hcrun show "+r.ID
+		return nil, h, p
+	}
+	return s, h, nil
+}
+
+// outOfReach says what is not known while a node with an unfinished run cannot be reached.
+func outOfReach(err error, r *engine.Run) error {
+	if engine.CodeOf(err) != engine.Unreachable || !r.Dirty() {
+		return err
+	}
+	p := engine.Problemf(engine.Unknown, "%w", err)
+	p.Now = fmt.Sprintf("%s may be changed and is not verified (run %s, %s); no other node may start", r.Node, r.ID, r.State)
+	p.Next = "hcrun resume " + r.ID + "   (when the node answers again)"
+	return p
+}
+
+var _ engine.WritableNode = (*sshnode.Node)(nil)

@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"slices"
+
+	"github.com/hcrun/hcrun/engine"
+	"github.com/hcrun/hcrun/engine/journal"
+)
+
+// runs folds every journal of the store, oldest first. A damaged journal is an error: no guard may be
+// decided on the rest.
+func runs(store *journal.Store) ([]*engine.Run, error) {
+	ids, err := store.IDs()
+	if err != nil {
+		return nil, err
+	}
+	var all []*engine.Run
+	for _, id := range ids {
+		r, err := readRun(store, id)
+		if err != nil {
+			return nil, err
+		}
+		if r != nil {
+			all = append(all, r)
+		}
+	}
+	return all, nil
+}
+
+// readRun folds one journal; nil for one whose first record never became durable.
+func readRun(store *journal.Store, id string) (*engine.Run, error) {
+	events, err := store.Read(id)
+	if err != nil || len(events) == 0 {
+		return nil, err
+	}
+	r, err := engine.Fold(events)
+	if err != nil {
+		p := engine.Problemf(engine.Corrupt, "run %s: %w", id, err)
+		p.Next = "hcrun journal verify " + id
+		return nil, p
+	}
+	return r, nil
+}
+
+// past are the runs that say something about the hosts of this site.
+func (s *site) past(store *journal.Store) ([]*engine.Run, error) {
+	all, err := runs(store)
+	if err != nil {
+		return nil, err
+	}
+	var here []string
+	for _, h := range s.inv.Hosts {
+		here = append(here, s.address(h))
+	}
+	return slices.DeleteFunc(all, func(r *engine.Run) bool { return !slices.Contains(here, r.Address) }), nil
+}
+
+// pick finds the run that a command means: by id, or the newest that fits.
+func pick(store *journal.Store, args []string, what string, fits func(*engine.Run) bool) (*engine.Run, error) {
+	if len(args) > 0 {
+		id, err := store.Find(args[0])
+		if err != nil {
+			return nil, err
+		}
+		r, err := readRun(store, id)
+		if err == nil && r == nil {
+			err = usage("run %s never began: its journal is empty", id)
+		}
+		return r, err
+	}
+	all, err := runs(store)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range slices.Backward(all) {
+		if fits(r) {
+			return r, nil
+		}
+	}
+	p := engine.Problemf(engine.Invalid, "there is no run %s", what)
+	p.Next = "hcrun history"
+	return nil, p
+}
