@@ -68,6 +68,7 @@ type app struct {
 	state     string // --state
 	inventory string // -i
 	json      bool   // --json
+	events    bool   // --json, and events were printed: the last line says how it ended
 }
 
 // run runs one command line and returns its exit code, having shown the error if there was one.
@@ -79,7 +80,7 @@ func (a *app) run(ctx context.Context, args []string) engine.Code {
 	root.SetErr(a.errOut)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		if a.json {
+		if a.json && a.events {
 			ui.EndJSON(a.out, nil)
 		}
 		return engine.Done

@@ -57,6 +57,7 @@ func (ro *rollout) preflight(ctx context.Context, it intent) error {
 // showPlan prints the plan of one node.
 func (a *app) showPlan(ctx context.Context, s *site, it intent) {
 	if a.json {
+		a.events = true
 		(&ui.JSON{W: a.out}).Show(engine.Event{Kind: engine.EvPlanned, At: s.clock.Now(), Planned: it.steps})
 		return
 	}

@@ -77,6 +77,7 @@ func (a *app) confirm(ctx context.Context, question string, yes bool) error {
 func (a *app) display(zone *time.Location, before []engine.Event) (show func(engine.Event), done func()) {
 	screen := func(engine.Event) {}
 	if a.json {
+		a.events = true
 		screen = (&ui.JSON{W: a.out}).Show
 	} else {
 		text := &ui.Text{W: a.out, Style: a.style, Zone: zone}

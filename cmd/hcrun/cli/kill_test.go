@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestKill kills a run with SIGKILL at random moments, resumes it, and kills the resume as well now and
+// then. In the end the node and the recorded history are those of a run that nobody disturbed.
+// HCRUN_KILLS sets how many times; each failure prints the seed.
+func TestKill(t *testing.T) {
+	needLab(t)
+	kills := 50
+	if n, err := strconv.Atoi(os.Getenv("HCRUN_KILLS")); err == nil {
+		kills = n
+	}
+	hcrun := binary(t)
+	calm := newBench(t, hcrun)
+	calm.up()
+	began := time.Now()
+	calm.must(0, calm.apply("master1")...)
+	took := time.Since(began)
+	want := calm.digest("master1")
+	history := calm.settled(t)
+
+	seed := uint64(time.Now().UnixNano())
+	if n, err := strconv.ParseUint(os.Getenv("HCRUN_SEED"), 10, 64); err == nil {
+		seed = n
+	}
+	const workers = 2
+	for w := range workers {
+		t.Run(fmt.Sprint("worker", w), func(t *testing.T) {
+			t.Parallel()
+			rnd := rand.New(rand.NewPCG(seed, uint64(w)))
+			for i := range kills / workers {
+				b := newBench(t, hcrun)
+				b.up()
+				b.killed(rnd, took)
+				if got := b.digest("master1"); got != want {
+					t.Fatalf("seed %d, kill %d: the node differs from an undisturbed run:\n%s", seed, i, difference(want, got))
+				}
+				if got := b.settled(t); got != history {
+					t.Fatalf("seed %d, kill %d: the history is %s, undisturbed it is %s", seed, i, got, history)
+				}
+				b.must(0, "lab", "down")
+			}
+		})
+	}
+}
+
+// killed applies to master1, kills it at a random moment, and resumes until it has landed.
+func (b *bench) killed(rnd *rand.Rand, took time.Duration) {
+	b.t.Helper()
+	c := b.command(b.apply("master1")...)
+	for range 20 {
+		if err := c.Start(); err != nil {
+			b.t.Fatal(err)
+		}
+		timer := time.AfterFunc(time.Duration(rnd.Int64N(int64(took))), func() { c.Process.Kill() })
+		code := b.exit(c.Wait())
+		timer.Stop()
+		if code == 0 {
+			return
+		}
+		if code != -1 {
+			b.t.Fatalf("%s ended with %d", strings.Join(c.Args[1:], " "), code)
+		}
+		if rnd.IntN(3) > 0 { // let this one finish
+			b.finish()
+			return
+		}
+		c = b.command(b.next()...)
+	}
+	b.finish()
+}
+
+// next is what an operator types after a crash: resume where a run is unfinished, else apply.
+func (b *bench) next() []string {
+	var open []runJSON
+	if err := json.Unmarshal(firstLine(b.must(0, "status", "--json")), &open); err != nil {
+		b.t.Fatal(err)
+	}
+	if len(open) > 0 {
+		return []string{"resume", open[0].Run}
+	}
+	return b.apply("master1")
+}
+
+func (b *bench) finish() { b.must(0, b.next()...) }
+
+// settled is what was done to the node, in order, over all runs: the history that a crash may not change.
+func (b *bench) settled(t *testing.T) string {
+	var all []runJSON
+	if err := json.Unmarshal(firstLine(b.must(0, "history", "--json")), &all); err != nil {
+		t.Fatal(err)
+	}
+	var done []string
+	for _, r := range all {
+		for line := range strings.Lines(b.must(0, "show", r.Run, "--json")) {
+			var e struct {
+				Kind string
+				Op   struct{ Path string }
+			}
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				t.Fatal(err)
+			}
+			if e.Kind == "settled" || e.Kind == "landed" {
+				done = append(done, strings.TrimSpace(e.Kind+" "+e.Op.Path))
+			}
+		}
+	}
+	return strings.Join(done, ", ")
+}
+
+func firstLine(s string) []byte {
+	line, _, _ := strings.Cut(s, "\n")
+	return []byte(line)
+}
