@@ -1,0 +1,120 @@
+package journal
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hcrun/hcrun/engine"
+)
+
+const (
+	// version of the record format. It is the first thing in a line, so that an older binary can name it.
+	version = 1
+	// maxLine bounds a line in bytes. Contents are blobs, so the longest lines are plans of some 100 KB.
+	maxLine = 16 << 20
+
+	sumKey  = `,"sum":"`
+	sumTail = sha256.Size*2 + len(`"}`) // what follows sumKey, without the newline
+)
+
+// chain is where a hash chain stands: the number of the next record and the sum of the last.
+type chain struct {
+	seq  int
+	head string
+}
+
+func newChain() chain { return chain{seq: 1, head: strings.Repeat("0", sha256.Size*2)} }
+
+// prefix is what the next record begins with, byte for byte.
+func (c chain) prefix() []byte {
+	return fmt.Appendf(nil, `{"v":%d,"seq":%d,"prev":"%s","event":`, version, c.seq, c.head)
+}
+
+// seal returns the line of the next record, with its newline, and the chain behind it.
+func (c chain) seal(e engine.Event) ([]byte, chain, error) {
+	event, err := json.Marshal(e)
+	if err != nil {
+		return nil, c, err
+	}
+	line := append(c.prefix(), event...)
+	sum := sumOf(line)
+	line = append(line, sumKey+sum+"\"}\n"...)
+	return line, chain{seq: c.seq + 1, head: sum}, nil
+}
+
+func sumOf(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// open verifies a line, given without its newline, as the next record and returns its event's JSON and
+// the chain behind it.
+func (c chain) open(line []byte) ([]byte, chain, error) {
+	if v, ok := versionOf(line); ok && v > version {
+		return nil, c, fmt.Errorf("it was written by a newer hcrun: its format is version %d, and this one reads version %d", v, version)
+	}
+	cut := len(line) - len(sumKey) - sumTail
+	if cut < 0 || string(line[cut:cut+len(sumKey)]) != sumKey || !bytes.HasSuffix(line, []byte(`"}`)) {
+		return nil, c, errors.New("it is not a record: its checksum is missing")
+	}
+	sum := string(line[cut+len(sumKey) : len(line)-len(`"}`)])
+	if sum != sumOf(line[:cut]) {
+		return nil, c, errors.New("its bytes have changed: the checksum does not match")
+	}
+	event, ok := bytes.CutPrefix(line[:cut], c.prefix())
+	if !ok {
+		return nil, c, fmt.Errorf("it is whole, but it does not follow the record before it: records were dropped, swapped or repeated (expected number %d)", c.seq)
+	}
+	return event, chain{seq: c.seq + 1, head: sum}, nil
+}
+
+// versionOf reads the version that a line says it has.
+func versionOf(line []byte) (int, bool) {
+	rest, ok := bytes.CutPrefix(line, []byte(`{"v":`))
+	digits, _, found := bytes.Cut(rest, []byte(","))
+	if !ok || !found || len(digits) == 0 || len(digits) > 6 {
+		return 0, false
+	}
+	n := 0
+	for _, d := range digits {
+		if d < '0' || d > '9' {
+			return 0, false
+		}
+		n = n*10 + int(d-'0')
+	}
+	return n, true
+}
+
+// torn returns nil when tail, which has no newline, can be what is left of a line that was being
+// written when the power or the process went: a beginning of the next record, or one whose pages never
+// reached the disk and read as zeros.
+func (c chain) torn(tail []byte) error {
+	for at := 0; ; {
+		i := bytes.Index(tail[at:], []byte(sumKey))
+		if i < 0 {
+			break
+		}
+		at += i + len(sumKey)
+		end := at + sumTail
+		if end >= len(tail) {
+			break // without a byte behind the record, only its newline is missing
+		}
+		if _, _, err := c.open(tail[:end]); err == nil {
+			return errors.New("the newline behind it has changed")
+		}
+	}
+	written, _, _ := bytes.Cut(tail, []byte{0})
+	prefix := c.prefix()
+	if n := min(len(written), len(prefix)); !bytes.Equal(written[:n], prefix[:n]) {
+		if v, ok := versionOf(tail); ok && v > version {
+			return fmt.Errorf("it was written by a newer hcrun: its format is version %d, and this one reads version %d", v, version)
+		}
+		return errors.New("it is not the beginning of a record")
+	}
+	return nil
+}
