@@ -117,8 +117,15 @@ func TestContinueGoesOnWithTheChain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, c := range named(events) {
+		_, err := s.Verify(testID)
+		wantCode(t, err, engine.Corrupt, "lost a content")
+		if err := j.Keep(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
 	r, err := s.Verify(testID)
-	if err != nil || r.Records != len(events) || r.Head != j.Head() || r.Torn != 0 {
+	if err != nil || r.Blobs != 2 || r.Records != len(events) || r.Head != j.Head() || r.Torn != 0 {
 		t.Errorf("%+v, %v; head %s", r, err, j.Head())
 	}
 }
@@ -246,7 +253,7 @@ func TestTornTailIsSetAsideDurablyBeforeItIsCut(t *testing.T) {
 				t.Fatalf("%d events, %v", len(got), err)
 			}
 			r, err := s.Verify(testID)
-			if err != nil || r.Torn != int64(len(tail)) {
+			if engine.CodeOf(err) != engine.Corrupt || r.Torn != int64(len(tail)) {
 				t.Fatalf("%+v, %v", r, err)
 			}
 			if b, _ := os.ReadFile(s.path(testID)); len(b) != len(raw)+len(tail) {
