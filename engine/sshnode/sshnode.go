@@ -1,50 +1,143 @@
-// Package sshnode is a node reached over SSH.
+// Package sshnode is a node reached over SSH: one connection, and on it one worker, a constant
+// POSIX shell script (worker.sh) that looks, runs commands that only read, and writes with
+// compare-and-swap. Nothing is installed on the node and nothing stays there.
 package sshnode
 
 import (
 	"context"
 	"net"
+	"sync/atomic"
 	"time"
+
+	"github.com/melbahja/goph"
 
 	"github.com/hcrun/hcrun/engine"
 )
 
 // Config says how to reach a node.
 type Config struct {
-	Name, Host     string
-	Port           int
-	User           string
-	Become         bool
-	Identities     []string
-	Agent          string // socket, "" none
-	KnownHosts     []string
-	ConnectTimeout time.Duration
-	Pace           float64 // divides keepalive intervals
+	Name           string        // the node's name in the inventory
+	Host           string        // address or DNS name
+	Port           int           // 0 is 22
+	User           string        // the login user
+	Become         bool          // run the worker through sudo -n
+	Identities     []string      // private key files, in the order to try them
+	Agent          string        // socket of an SSH agent, "" for none
+	KnownHosts     []string      // files; one that does not exist counts as empty
+	ConnectTimeout time.Duration // for the TCP connection and again for the handshake; 0 is 10 s
+	Pace           float64       // divides the intervals of keepalives; 0 is 1
 }
 
-// Node is a node with an open connection.
-type Node struct{}
+func (c Config) hostport() string { return net.JoinHostPort(c.Host, itoa(c.port())) }
+
+func (c Config) port() int {
+	if c.Port == 0 {
+		return 22
+	}
+	return c.Port
+}
+
+func (c Config) timeout() time.Duration {
+	if c.ConnectTimeout <= 0 {
+		return 10 * time.Second
+	}
+	return c.ConnectTimeout
+}
+
+// interval is how often the connection and the worker are asked whether they live. A fast lab gets no
+// less than two seconds, or a busy machine would look like a dead link.
+func (c Config) interval() time.Duration {
+	d := 15 * time.Second
+	if c.Pace > 1 {
+		d = time.Duration(float64(d) / c.Pace)
+	}
+	return max(d, 2*time.Second)
+}
+
+// Node is a node with an open connection. Its methods may be called at the same time; the worker
+// serves one after the other. A connection that is lost is not opened again.
+type Node struct {
+	config Config
+	client *goph.Client
+	done   chan struct{} // closed by Close
+	closed atomic.Bool
+
+	turn   chan struct{} // holds one token: whoever has it may use worker and last
+	worker *worker       // nil until it is needed, and after it was abandoned
+	last   time.Time     // when the worker last answered
+
+	channels, roundTrips atomic.Int64
+}
 
 // Stats counts what a node cost.
-type Stats struct{ Conns, Channels, RoundTrips int }
-
-// HostKey is a key that a server shows.
-type HostKey struct{ Type, Fingerprint, Line string }
+type Stats struct {
+	Conns      int // SSH connections
+	Channels   int // exec channels opened on them
+	RoundTrips int // requests answered by the worker, its keepalives not counted
+}
 
 var _ engine.WritableNode = (*Node)(nil)
 
-// Dial connects.
-func Dial(ctx context.Context, c Config) (*Node, error) { panic("being written") }
-
-// HostKeys returns what the server shows; nothing is trusted.
-func HostKeys(ctx context.Context, c Config) ([]HostKey, error) { panic("being written") }
-
-func (n *Node) Name() string                                                  { return "" }
-func (n *Node) Close() error                                                  { return nil }
-func (n *Node) Stats() Stats                                                  { return Stats{} }
-func (n *Node) Look(ctx context.Context, p ...string) ([]engine.Image, error) { panic("being written") }
-func (n *Node) Observe(ctx context.Context, a ...string) ([]byte, error)      { panic("being written") }
-func (n *Node) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	panic("being written")
+// Dial connects, checks the host key, authenticates, and proves that the node has the tools that the
+// worker needs. Errors are *engine.Problem with code Identity, Unreachable or Preflight, or ctx's own.
+func Dial(ctx context.Context, c Config) (*Node, error) {
+	client, err := connect(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{
+		config: c,
+		client: &goph.Client{Client: client, Config: &goph.Config{User: c.User, Addr: c.Host, Port: uint(c.port())}},
+		done:   make(chan struct{}),
+		turn:   make(chan struct{}, 1),
+	}
+	n.turn <- struct{}{}
+	go keepalive(n.client.Client, c.interval(), n.done)
+	if err := n.take(ctx); err == nil {
+		err = n.ready(ctx)
+		n.give()
+	}
+	if err != nil {
+		n.Close()
+		return nil, err
+	}
+	go n.lease()
+	return n, nil
 }
-func (n *Node) Put(ctx context.Context, c engine.Change) error { panic("being written") }
+
+// Name is the node's name in the inventory.
+func (n *Node) Name() string { return n.config.Name }
+
+// Stats returns what the node has cost so far.
+func (n *Node) Stats() Stats {
+	return Stats{Conns: 1, Channels: int(n.channels.Load()), RoundTrips: int(n.roundTrips.Load())}
+}
+
+// Close ends the worker and the connection. A request that is running ends with an error.
+func (n *Node) Close() error {
+	if n.closed.Swap(true) {
+		return nil
+	}
+	close(n.done)
+	select {
+	case <-n.turn: // idle: the worker can be told
+		if n.worker != nil {
+			n.worker.goodbye()
+		}
+	default:
+	}
+	if err := n.client.Close(); err != nil && !isGone(err) {
+		return err
+	}
+	return nil
+}
+
+// Dial opens a connection from the node itself, through the connection that is already there. A
+// deadline set on it closes it when it passes.
+func (n *Node) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := n.client.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, &net.OpError{Op: "dial from " + n.Name(), Net: network, Err: err}
+	}
+	return &deadlineConn{Conn: conn}, nil
+}
