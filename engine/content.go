@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"hash"
 	"io"
 )
 
@@ -81,12 +83,12 @@ func (c Content) Read(ctx context.Context, max int64) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
+// ErrChanged is what reading a content ends with when the bytes are not those that its hash promises.
+var ErrChanged = errors.New("the bytes have changed or were cut")
+
 type verified struct {
 	io.ReadCloser
-	sum interface {
-		io.Writer
-		Sum([]byte) []byte
-	}
+	sum  hash.Hash
 	want Content
 	n    int64
 }
@@ -96,7 +98,7 @@ func (v *verified) Read(p []byte) (int, error) {
 	v.sum.Write(p[:n])
 	v.n += int64(n)
 	if err == io.EOF && (v.n != v.want.size || hex.EncodeToString(v.sum.Sum(nil)) != v.want.hash) {
-		return n, fmt.Errorf("content %.12s: the bytes have changed or were cut (%d of %d bytes)", v.want.hash, v.n, v.want.size)
+		return n, fmt.Errorf("content %.12s: %w (%d of %d bytes)", v.want.hash, ErrChanged, v.n, v.want.size)
 	}
 	return n, err
 }

@@ -4,14 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
 // Engine carries runs out. Nothing else writes to a node.
+//
+// Every method that carries a run takes the end of its ctx for a soft stop: a write that has begun
+// finishes, a wait ends at once, the pause is recorded, and the error has code Interrupted. A hard
+// stop is the end of the process, at any moment: see the package's documentation for why that is safe.
 type Engine struct {
 	Journal Journal // of the one run it is used for
 	Kinds   []Kind  // to rebuild checks from their journaled fields
 	Clock   Clock
-	Show    func(Event) // gets every event after it is durable; nil shows nothing
+	Show    func(Event) // gets every event after it is durable, one at a time; nil shows nothing
 	// Peers connects to the nodes that gates look at: every other node of the playbook's group. A node
 	// that cannot be reached is in the error map. nil: there are none.
 	Peers func(ctx context.Context) ([]Node, map[string]error)
@@ -35,38 +40,69 @@ func (e *Engine) Checker(kind string, fields json.RawMessage) (Checker, error) {
 }
 
 // Open begins a run: opened and planned are durable, with every before- and after-image, when it
-// returns. Nothing has been written to the node.
+// returns. Nothing has been written to the node. Its errors have code NotDurable, or Stale, Preflight
+// or Unreachable when the bytes of an image could not be read; then nothing is recorded.
 func (e *Engine) Open(ctx context.Context, id string, o Opened, steps []PlannedStep) (*Run, error) {
-	panic("being written")
+	if err := e.keep(ctx, steps); err != nil {
+		return nil, err
+	}
+	r := &Run{}
+	if err := e.record(r, Event{Run: id, Kind: EvOpened, Opened: &o}); err != nil {
+		return nil, err
+	}
+	if err := e.record(r, Event{Kind: EvPlanned, Planned: steps}); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // Override records that a guard is opened, before it opens anything.
-func (e *Engine) Override(r *Run, o Override) error { panic("being written") }
-
-// Apply carries the run up to its end, from wherever its cursor stands: given a folded run it resumes.
-// A check that fails rolls the node back. nil means landed. Else the error is a *Problem whose code
-// says what is true now: Held (a gate, before anything was written), Stale, CannotVerify, Preflight,
-// Unreachable (nothing written), RolledBack, Incomplete, Unknown, Conflict, Interrupted, NotDurable.
-func (e *Engine) Apply(ctx context.Context, n WritableNode, r *Run) error { panic("being written") }
-
-// Rollback carries the run down to its beginning, from wherever its cursor stands. nil means that the
-// node is as it was before the run, and seen to be so.
-func (e *Engine) Rollback(ctx context.Context, n WritableNode, r *Run, by, why string) error {
-	panic("being written")
-}
-
-// Resume takes an open run up again: it records who did, and goes on in the direction in which the run
-// was going. Its result is Apply's; a rollback that an operator had asked for ends with nil.
-func (e *Engine) Resume(ctx context.Context, n WritableNode, r *Run, user string) error {
-	panic("being written")
+func (e *Engine) Override(r *Run, o Override) error {
+	if !r.FirstWrite.IsZero() {
+		return Problemf(Invalid, "run %s has begun to write: there is nothing left to override", r.ID)
+	}
+	return e.record(r, Event{Kind: EvOverride, Override: &o})
 }
 
 // Ack records that an operator has looked at an eventful run, so that the next node may go.
-func (e *Engine) Ack(r *Run, a Ack) error { panic("being written") }
-
-// Preflight asks every check of the plan for its mark, which is how it becomes known before the first
-// write what could not be verified after it. It only watches. The error is a *StepError around what
-// the check said.
-func (e *Engine) Preflight(ctx context.Context, n Node, steps []PlannedStep, say func(string)) (map[int]MarkOf, error) {
-	panic("being written")
+func (e *Engine) Ack(r *Run, a Ack) error {
+	switch {
+	case r.Open():
+		p := Problemf(Invalid, "run %s is not at its end (%s): it has to be resumed or rolled back first", r.ID, r.State)
+		p.Next = "hcrun show " + r.ID
+		return p
+	case a.Reason == "":
+		return Problemf(Invalid, "an acknowledgement needs a reason")
+	}
+	return e.record(r, Event{Kind: EvAck, Ack: &a})
 }
+
+// record makes an event durable, applies it to the run and shows it, in this order. An event that
+// does not fit the run is a bug and is not written.
+func (e *Engine) record(r *Run, ev Event) error {
+	if ev.Run == "" {
+		ev.Run = r.ID
+	}
+	ev.At = e.Clock.Now().UTC().Round(0) // without the monotonic reading, which a journal cannot hold
+	next := r.clone()
+	if err := next.step(ev); err != nil {
+		return Problemf(Bug, "run %s: %w", ev.Run, err)
+	}
+	if err := e.Journal.Append(ev); err != nil {
+		return notDurable(r, ev.Run, err)
+	}
+	*r = *next
+	if e.Show != nil {
+		e.Show(ev)
+	}
+	return nil
+}
+
+// Bounds of what Engine asks a node for by itself. They are the last resort behind the node's own
+// deadlines and do not follow a lab's pace.
+const (
+	evidenceTime = 15 * time.Second // for all witnesses together
+	maxEvidence  = 256 << 10        // bytes of one piece of evidence
+	writeTime    = 5 * time.Minute  // for one settle, without the transfer of its content
+	slowestBytes = 4 << 10          // bytes a second of the slowest connection worth waiting for
+)

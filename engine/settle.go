@@ -6,20 +6,27 @@ import (
 )
 
 // settle makes what is at c.At be c.After, whatever a crash has left: apply, resume and rollback all
-// come through here, up with a change and down with its inverse. It alone calls Put.
+// come through here, up with a change and down with its inverse. It alone calls Put, and it calls
+// ahead, which makes the intent durable, before; when ahead fails nothing is written.
 //
 // It returns Already when After stands there (perhaps by a run that died before it could say so), and
 // Left when others have filled what would have to be removed. A *ConflictError means that somebody
-// else changed the path; nothing was written then.
-func settle(ctx context.Context, n WritableNode, c Change) (How, error) {
+// else changed the path; nothing was overwritten then. A *blindError means that the path could not be
+// looked at. Any other error is Put's or ahead's own.
+func settle(ctx context.Context, n WritableNode, c Change, ahead func() error) (How, error) {
 	got, err := lookAt(ctx, n, c.At)
 	switch {
 	case err != nil:
 		return "", err
 	case c.After.Matches(got):
 		return Already, nil
+	case c.Before.AnyContent && c.After.Kind == Absent && got.Kind == File && !c.Before.Matches(got):
+		return Left, nil // a log whose mode or owner the rotation of its writer has changed
 	case !c.Before.Matches(got):
 		return "", &ConflictError{At: c.At, Change: c, Got: got}
+	}
+	if err := ahead(); err != nil {
+		return "", err
 	}
 	if err := n.Put(ctx, c); errors.Is(err, ErrNotEmpty) {
 		return Left, nil
@@ -27,19 +34,10 @@ func settle(ctx context.Context, n WritableNode, c Change) (How, error) {
 		return "", err
 	}
 	if got, err = lookAt(ctx, n, c.At); err != nil {
-		return "", &LostError{Node: n.Name(), Op: "look at " + c.At + " after writing it", Err: err}
+		return "", err
 	}
 	if !c.After.Matches(got) {
 		return "", &ConflictError{At: c.At, Change: c, Got: got}
 	}
 	return Wrote, nil
-}
-
-// lookAt looks at one path.
-func lookAt(ctx context.Context, n Node, path string) (Image, error) {
-	images, err := n.Look(ctx, path)
-	if err != nil {
-		return Image{}, err
-	}
-	return images[0], nil
 }

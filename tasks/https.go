@@ -213,3 +213,60 @@ func plainCause(err error) string {
 	}
 	return err.Error()
 }
+
+// reachable asks once and wants a 200: what cannot answer before the first write could prove nothing
+// after it. why ends the sentence about an endpoint that is not ready.
+func (e endpoint) reachable(ctx context.Context, w engine.Watch, why string) error {
+	c, err := e.client(ctx, w)
+	if err != nil {
+		return err
+	}
+	a, err := e.ask(ctx, w, c)
+	if err == nil && a.Status == http.StatusOK {
+		return nil
+	}
+	if err != nil && lost(ctx, err) {
+		return err
+	}
+	return &engine.Unavailable{Why: fmt.Sprintf("%s on %s %s; %s", e.URL, w.Name(), e.saw(a, err), why), Hint: hintFor(a, err)}
+}
+
+// saw says in a few words what an ask gave.
+func (e endpoint) saw(a answer, err error) string {
+	switch {
+	case err == nil && a.Target != "":
+		return fmt.Sprintf("answers %d, a redirect to %s, which is not followed", a.Status, cut(a.Target, 200))
+	case err == nil:
+		return strings.TrimSpace(fmt.Sprintf("answers %d %s", a.Status, failingChecks(a.Body)))
+	}
+	if why, ok := unverified(err); ok {
+		return "is not who it should be: " + why
+	}
+	return "gives no answer: " + cut(plainCause(err), 300)
+}
+
+// failingChecks picks the failing parts out of what /readyz answers when it is not ready.
+func failingChecks(body []byte) string {
+	var failing []string
+	for l := range strings.Lines(string(body)) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(l), "[-]"); ok && len(failing) < 5 {
+			name, _, _ = strings.Cut(name, " ")
+			failing = append(failing, cut(name, 60))
+		}
+	}
+	if len(failing) == 0 {
+		return ""
+	}
+	return "(" + strings.Join(failing, ", ") + " failing)"
+}
+
+// hintFor is what to look at for an answer that stays as it is.
+func hintFor(a answer, err error) string {
+	if _, ok := unverified(err); ok {
+		return "compare ca and server_name with the certificate: openssl s_client -connect HOST:PORT -showcerts"
+	}
+	if err == nil && (a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden) {
+		return "health addresses are open to the unauthenticated only while --anonymous-auth is on and no AuthenticationConfiguration limits it"
+	}
+	return ""
+}

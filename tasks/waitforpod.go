@@ -2,9 +2,11 @@ package tasks
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"time"
 
 	"github.com/hcrun/hcrun/engine"
@@ -71,6 +73,8 @@ const (
 	podQuick     = 90 * time.Second // below it a normal restart may be taken for a failure
 )
 
+var containerName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
 // Kind is "wait-for-pod".
 func (t *WaitForPod) Kind() string { return "wait-for-pod" }
 
@@ -80,8 +84,8 @@ func (t *WaitForPod) Prepare(fs.FS) error {
 		return &engine.FieldError{Field: name, Err: fmt.Errorf(format, args...)}
 	}
 	switch {
-	case t.Name == "":
-		return field("name", "the container needs a name")
+	case !containerName.MatchString(t.Name):
+		return field("name", "%q cannot be a container's name", t.Name)
 	case !path.IsAbs(t.Manifest) || path.Clean(t.Manifest) != t.Manifest:
 		return field("manifest", "%q is not a clean absolute path", t.Manifest)
 	case t.Passes < 0:
@@ -104,15 +108,37 @@ func (t *WaitForPod) Prepare(fs.FS) error {
 // Mark remembers the containers of before and the node's own time, and refuses a node on which the
 // wait could not tell anything.
 func (t *WaitForPod) Mark(ctx context.Context, w engine.Watch, planned []engine.Change) (engine.Mark, error) {
-	panic("being written")
+	m, err := t.before(ctx, w, planned)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(m)
 }
 
 // Check waits for the new container, then watches it for the stable time.
-func (t *WaitForPod) Check(ctx context.Context, w engine.Watch, m engine.Mark) error {
-	panic("being written")
+//
+// On the way down the manifest is again what it was, and so is the pod's UID: new is then a container
+// that was not there at the mark. Where the kubelet never came to replace the old container, none
+// will come; the old one is accepted if its arguments and its mounts are what the restored manifest
+// asks for, and the stable time shows that the kubelet leaves it alone. On the way up an old
+// container is never accepted.
+func (t *WaitForPod) Check(ctx context.Context, w engine.Watch, mark engine.Mark) error {
+	p := podWait{t: t, w: w}
+	if err := json.Unmarshal(mark, &p.mark); err != nil {
+		return fmt.Errorf("the mark of wait-for-pod: %w", err)
+	}
+	return p.wait(ctx)
 }
 
 // Evidence is the container's log, what the runtime knows of it, and the kubelet's log.
 func (t *WaitForPod) Evidence(ctx context.Context, w engine.Watch) []engine.Evidence {
-	panic("being written")
+	list, err := containers(ctx, w, t.Name)
+	if err != nil || len(list) == 0 {
+		return podEvidence(ctx, w, "")
+	}
+	return podEvidence(ctx, w, newest(list).ID)
+}
+
+func (t *WaitForPod) endpoint() endpoint {
+	return endpoint{URL: t.Ready, CA: t.CA, ServerName: t.ServerName, Via: viaNode, Kubeadm: true}
 }

@@ -22,11 +22,16 @@ import (
 	"github.com/hcrun/hcrun/engine"
 )
 
+// nodesDir holds a folder a node.
+const nodesDir = "nodes"
+
 // home is the folder of a lab.
 type home string
 
-func (h home) path(parts ...string) string { return filepath.Join(append([]string{string(h)}, parts...)...) }
-func (h home) node(name string) nodeHome   { return nodeHome(h.path(name)) }
+func (h home) path(parts ...string) string {
+	return filepath.Join(append([]string{string(h)}, parts...)...)
+}
+func (h home) node(name string) nodeHome { return nodeHome(h.path(name)) }
 
 // nodeHome is the folder of one node. Its tree is the node's root.
 type nodeHome string

@@ -63,10 +63,7 @@ func (a *app) resume(ctx context.Context, args []string, back bool) error {
 		if back {
 			return e.Rollback(ctx, n, r, me(), "asked for with resume --rollback")
 		}
-		if r.State == engine.Undoing || r.State == engine.Unfinished {
-			return e.Rollback(ctx, n, r, me(), "resumed")
-		}
-		return e.Apply(ctx, n, r)
+		return e.Resume(ctx, n, r, me())
 	})
 }
 

@@ -7,11 +7,9 @@ import (
 	"time"
 )
 
-func Seed(root, name string) error { return nil }
-
 type kubelet struct{}
 
-func newKubelet(n *Node) (*kubelet, error) { return nil, nil }
+func newKubelet(n *Node) (*kubelet, error)       { return nil, nil }
 func (k *kubelet) run(ctx context.Context) error { <-ctx.Done(); return nil }
 
 func Crictl(stateDir string, args []string, stdout, stderr io.Writer) int     { return 1 }

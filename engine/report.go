@@ -1,0 +1,178 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// The Problems that a run can end with, or stop at. What says what was being done and what is in the
+// way, Now what is true on the node, Next the command to type.
+
+// situation says what is true on the run's node, as far as its record knows.
+func situation(r *Run) string {
+	done, all := 0, 0
+	for i, s := range r.Steps {
+		for j := range s.Changes {
+			if all++; (Op{i, j}).before(r.Next) || r.falling() && (Op{i, j}) == r.Next {
+				done++
+			}
+		}
+	}
+	switch {
+	case r.FirstWrite.IsZero():
+		return "nothing was written to " + r.Node
+	case r.State == Landed, r.State == RolledBk:
+		return fmt.Sprintf("run %s on %s is %s", r.ID, r.Node, r.State)
+	case r.falling():
+		return fmt.Sprintf("%d of %d changes are still to be undone on %s; no other node may start", done, all, r.Node)
+	}
+	s := fmt.Sprintf("%d of %d changes stand on %s, not verified; no other node may start", done, all, r.Node)
+	if r.InDoubt {
+		s += "; whether " + r.change(r.Next).At + " was written is in doubt, resume finds out"
+	}
+	return s
+}
+
+// goOn are the commands that take an open run further.
+func goOn(r *Run) string {
+	if r.falling() {
+		return "hcrun resume " + r.ID
+	}
+	return "hcrun resume " + r.ID + ", or hcrun rollback " + r.ID
+}
+
+// differs shows what is at a path and what was expected there, by hash.
+func differs(at string, want []Image, got Image) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s is %s", at, got)
+	for i, w := range want {
+		fmt.Fprintf(&b, "%s %s", []string{"; expected", ", or"}[min(i, 1)], w)
+	}
+	return b.String()
+}
+
+// over says that a run that has ended cannot be carried on.
+func over(r *Run) *Problem {
+	return &Problem{Code: Invalid, What: fmt.Sprintf("run %s has ended: %s", r.ID, r.State), Now: situation(r), Next: "hcrun apply, which begins a new run"}
+}
+
+func stale(r *Run, at string, want, got Image) *Problem {
+	return &Problem{
+		Code: Stale,
+		What: "the node is no longer what the plan saw: " + differs(at, []Image{want}, got),
+		Now:  "nothing was written to " + r.Node,
+		Next: "hcrun apply, again, for a new plan",
+	}
+}
+
+func conflict(r *Run, at string, want []Image, got Image) *Problem {
+	c := &ConflictError{At: at, Got: got}
+	return &Problem{
+		Code: Conflict,
+		What: "somebody else has changed " + at + " on " + r.Node + "; it was not overwritten",
+		Now:  differs(at, want, got) + "\n" + situation(r),
+		Next: "hcrun show " + r.ID + "; put " + at + " right, then " + goOn(r),
+		Err:  c,
+	}
+}
+
+func notEmpty(r *Run, c Change) *Problem {
+	p := conflict(r, c.At, []Image{c.Before}, c.Before)
+	p.What = "others have filled " + c.At + " on " + r.Node + "; it was not removed"
+	p.Now, p.Err = situation(r), ErrNotEmpty
+	return p
+}
+
+func corrupt(r *Run, c Change, err error) *Problem {
+	return &Problem{
+		Code: Corrupt,
+		What: fmt.Sprintf("the journal no longer has what is to stand at %s (%s): %v", c.At, c.After, err),
+		Now:  situation(r),
+		Next: "hcrun journal verify " + r.ID,
+		Err:  err,
+	}
+}
+
+func busy(r *Run, p *Problem) *Problem {
+	return &Problem{Code: Busy, What: p.What, Now: situation(r), Next: goOn(r), Err: p}
+}
+
+func stopped(r *Run, cause error) *Problem {
+	return &Problem{Code: Interrupted, What: fmt.Sprintf("run %s was stopped: %v", r.ID, cause), Now: situation(r), Next: goOn(r), Err: cause}
+}
+
+// unreachable is a node that does not answer, before anything was written.
+func unreachable(r *Run, doing string, err error) *Problem {
+	p := &Problem{Code: Unreachable, What: doing + ": " + err.Error(), Now: situation(r), Next: "hcrun apply, again", Err: err}
+	if q, ok := errors.AsType[*Problem](err); ok {
+		p.Code, p.What = q.Code, q.What
+	}
+	return p
+}
+
+// unknown is a node that does not answer after something was written.
+func unknown(r *Run, doing string, err error) *Problem {
+	return &Problem{
+		Code: Unknown,
+		What: fmt.Sprintf("%s: %v: %s does not answer, and what is true there is not known", doing, err, r.Node),
+		Now:  situation(r),
+		Next: goOn(r) + ", once " + r.Node + " can be reached",
+		Err:  err,
+	}
+}
+
+// unproven is a check that failed in a run that has written nothing: there is nothing to roll back.
+func unproven(r *Run, d *disproof) *Problem {
+	now := "nothing was written to " + r.Node
+	if !HasChanges(r.Steps) {
+		now += ": all that the playbook asks for is in place there, but it is not proven to work"
+	}
+	return &Problem{Code: d.code, What: d.why, Now: now, Next: "hcrun show " + r.ID + "; then hcrun apply, again"}
+}
+
+func heldByGate(r *Run, why []string) *Problem {
+	return &Problem{
+		Code: Held,
+		What: strings.Join(why, "\n"),
+		Now:  "nothing was written to " + r.Node,
+		Next: "hcrun apply, again, once the other nodes are well (or with --override gate --reason TEXT)",
+	}
+}
+
+// rolledBack is a run that a check or gate has turned, and that is down.
+func rolledBack(r *Run) *Problem {
+	var what strings.Builder
+	if r.Turned != nil {
+		what.WriteString(r.Turned.Why)
+	}
+	if names := r.evidenceNames(); names != "" {
+		what.WriteString("\nevidence kept: " + names)
+	}
+	now := r.Node + " is as it was before run " + r.ID + ", and was seen to be so; the next node is held"
+	if len(r.LeftPaths) > 0 {
+		now += "\nkept, because others have filled it: " + strings.Join(r.LeftPaths, ", ")
+	}
+	return &Problem{
+		Code: RolledBack, What: what.String(), Now: now,
+		Next: "hcrun show " + r.ID + "; once the cause is known, hcrun ack " + r.ID + " --reason TEXT",
+	}
+}
+
+// notReproven is a node whose files are back, but not seen to work.
+func notReproven(r *Run, step int, why string) *Problem {
+	return &Problem{
+		What: fmt.Sprintf("its change is undone, but %s could not prove that the node works again: %s", r.Steps[step].ID(), why),
+		Now:  situation(r),
+		Next: "hcrun show " + r.ID + "; look at " + r.Node + ", then hcrun resume " + r.ID,
+	}
+}
+
+// notDurable is a journal that cannot be written: no write follows.
+func notDurable(r *Run, id string, err error) *Problem {
+	p := &Problem{Code: NotDurable, What: fmt.Sprintf("the journal cannot be written: %v", err), Now: "nothing was touched", Err: err}
+	if r.ID != "" {
+		p.Now, p.Next = situation(r)+"; nothing more was written", "make room or rights for the journal, then hcrun resume "+id
+	}
+	return p
+}

@@ -1,0 +1,198 @@
+package lang
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// Header names a block as the playbook does: task "scp" "policy".
+func Header(b *hclsyntax.Block) string {
+	parts := []string{b.Type}
+	for _, l := range b.Labels {
+		parts = append(parts, fmt.Sprintf("%q", l))
+	}
+	return strings.Join(parts, " ")
+}
+
+// decoding is one body being read into the structs that share it.
+type decoding struct {
+	scope   *Scope
+	what    string
+	header  hcl.Range
+	body    *hclsyntax.Body
+	targets []target
+	unknown bool
+	diags   hcl.Diagnostics
+}
+
+type target struct {
+	shape shape
+	value reflect.Value // of the struct
+}
+
+// Decode fills structs from the body of a block, going by their hcl tags; several structs share the
+// body. All that is wrong is reported. known is false when a value depends on something that is not
+// known yet: its field is left zero.
+func Decode(b *hclsyntax.Block, s *Scope, into ...any) (known bool, diags hcl.Diagnostics) {
+	d := &decoding{scope: s, what: Header(b), header: b.DefRange(), body: b.Body}
+	for _, p := range into {
+		v := reflect.ValueOf(p).Elem()
+		d.targets = append(d.targets, target{shapeOf(v.Type()), v})
+	}
+	d.run()
+	return !d.unknown, d.diags
+}
+
+func (d *decoding) run() {
+	for _, name := range slices.Sorted(maps.Keys(d.body.Attributes)) {
+		d.attribute(d.body.Attributes[name])
+	}
+	seen := map[string]*hclsyntax.Block{}
+	for _, b := range d.body.Blocks {
+		d.block(b, seen)
+	}
+	for _, t := range d.targets {
+		for _, name := range slices.Sorted(maps.Keys(t.shape.attrs)) {
+			if _, ok := d.body.Attributes[name]; !ok && !t.shape.attrs[name].optional && !hasBlock(d.body, name) {
+				d.report(d.header, fmt.Sprintf("%s has no %s", d.what, name), fmt.Sprintf("write %s = ... in it", name))
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(t.shape.blocks)) {
+			f := t.value.Field(t.shape.blocks[name].index)
+			if _, isAttr := d.body.Attributes[name]; f.Kind() == reflect.Struct && seen[name] == nil && !isAttr {
+				d.report(d.header, fmt.Sprintf("%s has no block %s", d.what, name), fmt.Sprintf("write %s { ... } in it", name))
+			}
+		}
+	}
+}
+
+func hasBlock(body *hclsyntax.Body, name string) bool {
+	return slices.ContainsFunc(body.Blocks, func(b *hclsyntax.Block) bool { return b.Type == name })
+}
+
+func (d *decoding) report(rng hcl.Range, what, instead string) {
+	d.diags = append(d.diags, Diag(rng, what, instead))
+}
+
+func (d *decoding) attribute(a *hclsyntax.Attribute) {
+	for _, t := range d.targets {
+		if f, ok := t.shape.attrs[a.Name]; ok {
+			d.set(t.value.Field(f.index), a, f)
+			return
+		}
+		if f, ok := t.shape.blocks[a.Name]; ok {
+			d.report(a.NameRange, fmt.Sprintf("%s is a block, not an attribute", a.Name), "write it without the equals sign: "+d.example(a.Name, t.value.Type().Field(f.index).Type))
+			return
+		}
+	}
+	d.report(a.NameRange, fmt.Sprintf("unknown attribute %q in %s", a.Name, d.what), DidYouMean(a.Name, d.names()))
+}
+
+// example is how a block of that name is written.
+func (d *decoding) example(name string, t reflect.Type) string {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	for _, l := range shapeOf(t).labels {
+		name += fmt.Sprintf(" %q", strings.ToUpper(l.name))
+	}
+	return name + " { ... }"
+}
+
+// names are all that the body may hold.
+func (d *decoding) names() []string {
+	var all []string
+	for _, t := range d.targets {
+		all = append(all, keys(t.shape.attrs)...)
+		all = append(all, keys(t.shape.blocks)...)
+	}
+	return all
+}
+
+func (d *decoding) set(dst reflect.Value, a *hclsyntax.Attribute, f field) {
+	if dst.Type() == expressionType {
+		dst.Set(reflect.ValueOf(a.Expr))
+		return
+	}
+	v, diags := d.scope.Value(a.Expr)
+	d.diags = append(d.diags, diags...)
+	if diags.HasErrors() {
+		d.unknown = true
+		return
+	}
+	if v.IsNull() && !f.optional {
+		d.report(a.Expr.Range(), fmt.Sprintf("%s is null, but %s needs it", a.Name, d.what), "")
+		return
+	}
+	known, err := assign(dst, v, nil)
+	if err != nil {
+		rng, what := locate(a, err)
+		if err.quote {
+			err.instead = quoted(a, rng, d.scope.Sources)
+		}
+		diag := Diag(rng, what+" "+err.what, err.instead)
+		if err.cause != nil {
+			diag.Extra = err.cause
+		}
+		d.diags = append(d.diags, diag)
+		return
+	}
+	d.unknown = d.unknown || !known
+}
+
+func (d *decoding) block(b *hclsyntax.Block, seen map[string]*hclsyntax.Block) {
+	for _, t := range d.targets {
+		if f, ok := t.shape.blocks[b.Type]; ok {
+			d.nested(t.value.Field(f.index), b, seen[b.Type])
+			seen[b.Type] = b
+			return
+		}
+		if _, ok := t.shape.attrs[b.Type]; ok {
+			d.report(b.TypeRange, fmt.Sprintf("%s is an attribute, not a block", b.Type), fmt.Sprintf("write it with an equals sign: %s = { ... }", b.Type))
+			return
+		}
+	}
+	d.report(b.TypeRange, fmt.Sprintf("unknown block %q in %s", b.Type, d.what), DidYouMean(b.Type, d.names()))
+}
+
+func (d *decoding) nested(dst reflect.Value, b, earlier *hclsyntax.Block) {
+	t := dst.Type()
+	many := t.Kind() == reflect.Slice
+	if !many && earlier != nil {
+		d.report(b.DefRange(), fmt.Sprintf("%s has two blocks %s", d.what, b.Type), fmt.Sprintf("the other one is on line %d; one is enough", earlier.TypeRange.Start.Line))
+		return
+	}
+	if many || t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	v := reflect.New(t)
+	d.labels(v.Elem(), b)
+	known, diags := Decode(b, d.scope, v.Interface())
+	d.diags = append(d.diags, diags...)
+	d.unknown = d.unknown || !known
+	switch {
+	case many:
+		dst.Set(reflect.Append(dst, v.Elem()))
+	case dst.Kind() == reflect.Pointer:
+		dst.Set(v)
+	default:
+		dst.Set(v.Elem())
+	}
+}
+
+func (d *decoding) labels(v reflect.Value, b *hclsyntax.Block) {
+	want := shapeOf(v.Type()).labels
+	if len(want) != len(b.Labels) {
+		d.report(b.DefRange(), fmt.Sprintf("%s has %d labels; it takes %d", b.Type, len(b.Labels), len(want)), "write "+d.example(b.Type, v.Type()))
+		return
+	}
+	for i, l := range want {
+		v.Field(l.index).SetString(b.Labels[i])
+	}
+}
