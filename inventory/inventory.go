@@ -38,12 +38,3 @@ type Group struct {
 	Hosts   []string
 	Workers bool
 }
-
-// Load reads an inventory; env answers the function env.
-func Load(path string, env func(string) (string, bool)) (*Inventory, error) { panic("being written") }
-
-// Select is the hosts that a pattern names, in the inventory's order.
-func (i *Inventory) Select(pattern string) ([]Host, error) { panic("being written") }
-
-// Host is the host of that name.
-func (i *Inventory) Host(name string) (Host, bool) { panic("being written") }
