@@ -2,6 +2,14 @@ package tasks
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"time"
 
 	"github.com/hcrun/hcrun/engine"
 )
@@ -37,15 +45,135 @@ type TailLog struct {
 
 var _ engine.Checker = (*TailLog)(nil)
 
+// What is not given in the playbook.
+const (
+	logCount   = 1
+	logTimeout = 30 * engine.Second
+)
+
 // Kind is "tail-log".
 func (t *TailLog) Kind() string { return "tail-log" }
 
+// Prepare refuses what could not work on any node.
+func (t *TailLog) Prepare(fs.FS) error {
+	field := func(name string, format string, args ...any) error {
+		return &engine.FieldError{Field: name, Err: fmt.Errorf(format, args...)}
+	}
+	switch {
+	case !path.IsAbs(t.Path) || path.Clean(t.Path) != t.Path:
+		return field("path", "%q is not a clean absolute path", t.Path)
+	case t.Format != "" && t.Format != formatJSON && t.Format != formatText:
+		return field("format", `%q is neither "json" nor "text"`, t.Format)
+	case t.format() == formatText && len(t.Match) > 0:
+		return field("match", "fields are matched in JSON lines; for lines of text give a pattern")
+	case t.format() == formatJSON && t.Pattern != "":
+		return field("pattern", "a pattern is for lines of text; for JSON lines give match")
+	case t.Count < 0:
+		return field("count", "%d is less than one", t.Count)
+	}
+	if _, err := regexp.Compile(t.Pattern); err != nil {
+		return field("pattern", "%w", err)
+	}
+	for _, at := range slices.Sorted(maps.Keys(t.Match)) {
+		if at == "" {
+			return field("match", "a field has no name")
+		}
+	}
+	return nil
+}
+
 // Mark remembers where the log ends.
-func (t *TailLog) Mark(ctx context.Context, w engine.Watch, planned []engine.Change) (engine.Mark, error) {
-	panic("being written")
+func (t *TailLog) Mark(ctx context.Context, w engine.Watch, _ []engine.Change) (engine.Mark, error) {
+	m, err := statLog(ctx, w, t.Path)
+	if err != nil {
+		return nil, err
+	}
+	if m.File != "" && !m.regular() {
+		return nil, engine.Problemf(engine.Preflight, "%s on %s is not a file, so it is no log that could be read", t.Path, w.Name())
+	}
+	if m.Size > 0 {
+		last, err := observe(ctx, w, "tail", "-c", "1", t.Path)
+		if err != nil {
+			return nil, err
+		}
+		m.Inside = len(last) == 1 && last[0] != '\n'
+	}
+	return json.Marshal(m)
 }
 
 // Check reads what is written behind the mark until there are enough lines.
-func (t *TailLog) Check(ctx context.Context, w engine.Watch, m engine.Mark) error {
-	panic("being written")
+func (t *TailLog) Check(ctx context.Context, w engine.Watch, mark engine.Mark) error {
+	f := logTail{w: w, path: t.Path}
+	if err := json.Unmarshal(mark, &f.at); err != nil {
+		return fmt.Errorf("the mark of tail-log: %w", err)
+	}
+	lines := lineCount{match: t.Match, json: t.format() == formatJSON}
+	if !lines.json {
+		var err error
+		if lines.pattern, err = regexp.Compile(t.Pattern); err != nil {
+			return err
+		}
+	}
+	count, timeout := t.Count, t.Timeout.Or(logTimeout)
+	if count == 0 {
+		count = logCount
+	}
+	elapsed := w.Stopwatch()
+	for {
+		chunk, err := f.read(ctx)
+		if err != nil {
+			return err
+		}
+		lines.take(chunk, count)
+		if lines.matched >= count {
+			w.Say(fmt.Sprintf("%d new lines in %s", lines.matched, t.Path))
+			return nil
+		}
+		if f.state == logGrowing {
+			w.Say(fmt.Sprintf("%s grows; %d of %d lines so far", t.Path, lines.matched, count))
+		}
+		if elapsed() >= timeout {
+			return t.failed(f, lines, count, timeout)
+		}
+		if len(chunk) < maxChunk/2 { // else there is more to read at once
+			if err := w.Sleep(ctx, logPoll); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (t *TailLog) format() string {
+	switch {
+	case t.Format != "":
+		return t.Format
+	case t.Pattern != "":
+		return formatText
+	}
+	return formatJSON
+}
+
+// failed tells the ways apart in which lines can be missing.
+func (t *TailLog) failed(f logTail, lines lineCount, count int, timeout time.Duration) error {
+	in := engine.Duration(timeout)
+	switch {
+	case lines.seen > 0:
+		why := fmt.Sprintf("%d of %d lines came to %s within %s: %d were written", lines.matched, count, t.Path, in, lines.seen)
+		if lines.malformed > 0 {
+			why += fmt.Sprintf(", %d of them are not JSON", lines.malformed)
+		}
+		if lines.example != "" {
+			why += "; the last that does not match " + lines.example
+		}
+		return &engine.Failed{Why: why}
+	case f.state == logAbsent:
+		return &engine.Failed{
+			Why:  fmt.Sprintf("%s did not come into being within %s: %s", t.Path, in, f.trouble),
+			Hint: "is its folder mounted into the container? Without the mount the container writes into itself",
+		}
+	}
+	return &engine.Failed{
+		Why:  fmt.Sprintf("nothing was written to %s within %s", t.Path, in),
+		Hint: "is there space left (df -h " + path.Dir(t.Path) + "), and does the writer's own log complain?",
+	}
 }
