@@ -21,9 +21,15 @@ type localValues struct {
 	diags  hcl.Diagnostics
 }
 
+// maxLocals bounds the work: each local is evaluated with all the others in reach.
+const maxLocals = 1000
+
 // evaluateLocals is the object that "local" stands for.
 func evaluateLocals(attrs []*hclsyntax.Attribute, scope *lang.Scope) (cty.Value, hcl.Diagnostics) {
 	l := &localValues{scope: scope, attrs: map[string]*hclsyntax.Attribute{}, values: map[string]cty.Value{}}
+	if len(attrs) > maxLocals {
+		return cty.DynamicVal, lang.Here(attrs[maxLocals].NameRange, fmt.Sprintf("there are more than %d locals", maxLocals), "a map or a list holds many values in one")
+	}
 	for _, a := range attrs {
 		l.attrs[a.Name] = a
 	}

@@ -1,0 +1,245 @@
+package playbooks
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/hcrun/hcrun/engine"
+	"github.com/hcrun/hcrun/playbooks/lang"
+)
+
+// taskCommon is what every task block may hold beside its kind's fields.
+type taskCommon struct {
+	When       hclsyntax.Expression `hcl:"when,optional"`
+	ForEach    hclsyntax.Expression `hcl:"for_each,optional"`
+	OnRollback bool                 `hcl:"on_rollback,optional"`
+	OnFailure  string               `hcl:"on_failure,optional"`
+}
+
+// gateCommon is what every gate block may hold beside its kind's fields.
+type gateCommon struct {
+	On        string `hcl:"on"`
+	OnFailure string `hcl:"on_failure,optional"`
+}
+
+// CommonAttributes are the attributes that belong to every task, and that no kind may use for itself.
+func CommonAttributes() []string {
+	return []string{"when", "for_each", "on_rollback", "on_failure", "on"}
+}
+
+// made is a step or gate and the block that it came from.
+type made struct {
+	block *hclsyntax.Block
+	step  engine.Step
+	gate  *engine.Gate
+	known bool // nothing in it waits for the node
+}
+
+// making turns blocks into steps.
+type making struct {
+	kinds []engine.Kind
+	scope *lang.Scope
+	steps []made
+	gates []made
+	diags hcl.Diagnostics
+}
+
+func (m *making) report(rng hcl.Range, what, instead string) {
+	m.diags = append(m.diags, lang.Diag(rng, what, instead))
+}
+
+// maxEach is how many steps one for_each may make.
+const maxEach = 1000
+
+// each is one round of a for_each.
+type each struct{ key, value cty.Value }
+
+func (m *making) task(b *hclsyntax.Block) {
+	expr := attribute(b, "for_each")
+	if expr == nil {
+		m.one(b, b.Labels[1], m.scope)
+		return
+	}
+	v, diags := m.scope.Value(expr)
+	m.diags = append(m.diags, diags...)
+	if diags.HasErrors() || !v.IsKnown() {
+		m.blind(b, each{cty.UnknownVal(cty.String), cty.DynamicVal})
+		return
+	}
+	rounds, ok := m.rounds(v, expr.Range())
+	if !ok || len(rounds) == 0 {
+		m.blind(b, each{cty.UnknownVal(cty.String), cty.DynamicVal})
+		return
+	}
+	for _, r := range rounds {
+		before := len(m.diags)
+		m.one(b, fmt.Sprintf("%s[%s]", b.Labels[1], r.key.AsString()), m.scope.With("each", r.object()))
+		if len(m.diags) > before {
+			return // the other rounds would say the same
+		}
+	}
+}
+
+func (r each) object() cty.Value {
+	return cty.ObjectVal(map[string]cty.Value{"key": r.key, "value": r.value})
+}
+
+// blind checks a block of which no step is made: the names in it and the shape of its values.
+func (m *making) blind(b *hclsyntax.Block, r each) {
+	scope := m.scope.With("each", r.object())
+	_, diags := m.body(b, unknownAll(scope), new(taskCommon))
+	m.diags = append(m.diags, diags...)
+}
+
+// unknownAll is a scope in which every name is known and no value is.
+func unknownAll(s *lang.Scope) *lang.Scope {
+	for name, v := range s.Values {
+		attrs := map[string]cty.Value{}
+		if !v.Type().IsObjectType() {
+			continue
+		}
+		for attr, ty := range v.Type().AttributeTypes() {
+			attrs[attr] = cty.UnknownVal(ty)
+		}
+		s = s.With(name, cty.ObjectVal(attrs))
+	}
+	return s
+}
+
+var keyRE = regexp.MustCompile(`^[A-Za-z0-9_./:-]{1,64}$`)
+
+// rounds are the keys and values that a for_each goes through, in order.
+func (m *making) rounds(v cty.Value, at hcl.Range) ([]each, bool) {
+	ty := v.Type()
+	byName := ty.IsMapType() || ty.IsObjectType()
+	switch {
+	case v.IsNull() || !byName && !ty.IsListType() && !ty.IsTupleType() && !ty.IsSetType():
+		m.report(at, "for_each takes a map, or a list or set of texts", `write for_each = ["a", "b"] or for_each = { a = 1, b = 2 }`)
+		return nil, false
+	case v.LengthInt() > maxEach:
+		m.report(at, fmt.Sprintf("for_each would make %d steps; at most %d are made", v.LengthInt(), maxEach), "")
+		return nil, false
+	}
+	var rounds []each
+	seen := map[string]bool{}
+	for it := v.ElementIterator(); it.Next(); {
+		key, value := it.Element()
+		if !byName {
+			key = value
+		}
+		switch {
+		case !key.IsKnown():
+			return nil, false
+		case key.IsNull() || key.Type() != cty.String:
+			m.report(at, "for_each takes a list of texts, or a map for anything else", `write for_each = { name = value }`)
+			return nil, false
+		case !keyRE.MatchString(key.AsString()):
+			m.report(at, fmt.Sprintf("for_each: %q cannot be part of a step's name", key.AsString()), `write ASCII letters, digits, "_", ".", "/", ":" and "-", at most 64; a map has such keys and any values`)
+			return nil, false
+		case seen[key.AsString()]:
+			m.report(at, fmt.Sprintf("for_each: %q is there twice", key.AsString()), "")
+			return nil, false
+		}
+		seen[key.AsString()] = true
+		rounds = append(rounds, each{key, value})
+	}
+	return rounds, true
+}
+
+// one makes one step. A step whose when is false is kept, skipped, so that plans can show it.
+func (m *making) one(b *hclsyntax.Block, name string, scope *lang.Scope) {
+	kind, _ := kindOf(m.kinds, b.Labels[0])
+	skip, decided := m.when(b, scope)
+	if skip {
+		_, diags := m.body(b, unknownAll(scope), new(taskCommon))
+		m.diags = append(m.diags, diags...)
+		m.steps = append(m.steps, made{block: b, known: decided, step: engine.Step{Name: name, Task: kind.New(), Skip: true}})
+		return
+	}
+	common := new(taskCommon)
+	one, diags := m.body(b, scope, common)
+	m.diags = append(m.diags, diags...)
+	if diags.HasErrors() {
+		return
+	}
+	one.known = one.known && decided
+	one.step.Name, one.step.OnRollback = name, common.OnRollback
+	one.step.OnFailure = m.onFailure(b, common.OnFailure)
+	if _, ok := one.step.Task.(engine.Checker); !ok {
+		for _, attr := range []string{"on_rollback", "on_failure"} {
+			if a := b.Body.Attributes[attr]; a != nil {
+				m.report(a.NameRange, fmt.Sprintf("%s belongs to checks; %s changes the node", attr, b.Labels[0]), "")
+			}
+		}
+		one.step.OnRollback, one.step.OnFailure = false, engine.RollBack
+	}
+	m.steps = append(m.steps, one)
+}
+
+// body fills the kind's struct and the common one from a block.
+func (m *making) body(b *hclsyntax.Block, scope *lang.Scope, common any) (made, hcl.Diagnostics) {
+	kind, _ := kindOf(m.kinds, b.Labels[0])
+	task := kind.New()
+	known, diags := lang.Decode(b, scope, common, task)
+	return made{block: b, known: known, step: engine.Step{Task: task}}, diags
+}
+
+func (m *making) when(b *hclsyntax.Block, scope *lang.Scope) (skip, decided bool) {
+	expr := attribute(b, "when")
+	if expr == nil {
+		return false, true
+	}
+	v, diags := scope.Value(expr)
+	m.diags = append(m.diags, diags...)
+	switch {
+	case diags.HasErrors() || !v.IsKnown() && (v.Type() == cty.Bool || v.Type() == cty.DynamicPseudoType):
+		return false, false
+	case v.IsNull() || v.Type() != cty.Bool:
+		m.report(expr.Range(), "when must be true or false", `compare something, such as node.name == "master1"`)
+		return false, false
+	}
+	return v.False(), true
+}
+
+func (m *making) onFailure(b *hclsyntax.Block, s string) engine.OnFailure {
+	switch s {
+	case "", "rollback":
+		return engine.RollBack
+	case string(engine.Eventful):
+		return engine.Eventful
+	}
+	m.report(b.Body.Attributes["on_failure"].Expr.Range(), fmt.Sprintf("on_failure is %q", s), `write "rollback" (the default: undo everything on the node) or "eventful" (keep the change and hold the next node until someone acks)`)
+	return engine.RollBack
+}
+
+func (m *making) gateBlock(b *hclsyntax.Block) {
+	common := new(gateCommon)
+	one, diags := m.body(b, m.scope, common)
+	m.diags = append(m.diags, diags...)
+	if diags.HasErrors() {
+		return
+	}
+	check, ok := one.step.Task.(engine.Checker)
+	if !ok {
+		m.report(b.LabelRanges[0], fmt.Sprintf("%s changes the node; a gate only looks", b.Labels[0]), "a gate is a check, such as http-check")
+		return
+	}
+	on := engine.GateOn(common.On)
+	if a := b.Body.Attributes["on"]; on != engine.Peers && on != engine.Self && on != engine.All && one.known {
+		m.report(a.Expr.Range(), fmt.Sprintf("on is %q", common.On), `write "peers" (every other node of the group), "self" or "all"`)
+		return
+	}
+	one.gate = &engine.Gate{Name: b.Labels[1], On: on, Task: check, OnFailure: m.onFailure(b, common.OnFailure)}
+	m.gates = append(m.gates, one)
+}
+
+func attribute(b *hclsyntax.Block, name string) hclsyntax.Expression {
+	if a := b.Body.Attributes[name]; a != nil {
+		return a.Expr
+	}
+	return nil
+}
