@@ -31,7 +31,7 @@ type home string
 func (h home) path(parts ...string) string {
 	return filepath.Join(append([]string{string(h)}, parts...)...)
 }
-func (h home) node(name string) nodeHome { return nodeHome(h.path(name)) }
+func (h home) node(name string) nodeHome { return nodeHome(h.path(nodesDir, name)) }
 
 // nodeHome is the folder of one node. Its tree is the node's root.
 type nodeHome string
