@@ -3,6 +3,7 @@
 package playbooks
 
 import (
+	"fmt"
 	"maps"
 	"path/filepath"
 
@@ -122,7 +123,7 @@ func (f *File) open() hcl.Diagnostics {
 		if a := b.Body.Attributes["root"]; a != nil {
 			rng = a.Expr.Range()
 		}
-		return append(diags, lang.DiagOf(rng, err, "root is the folder of the local files, relative to the playbook's folder"))
+		return append(diags, lang.Diag(rng, fmt.Sprintf("root: %q: %v", f.header.Root, cause(err)), "root is the folder of the local files, relative to the playbook's folder"))
 	}
 	f.files = files
 	functions := maps.Clone(pure)

@@ -3,6 +3,7 @@ package lang
 import (
 	"encoding"
 	"fmt"
+	"math"
 	"math/big"
 	"reflect"
 
@@ -17,7 +18,8 @@ type mismatch struct {
 	path    cty.Path // within the attribute
 	what    string   // goes behind the attribute's name: "must be text, not a number"
 	instead string
-	quote   bool // the text form is the source in quotes
+	quote   bool                     // the text form is the source in quotes
+	text    encoding.TextUnmarshaler // judges whether it really is
 	cause   error
 }
 
@@ -106,6 +108,7 @@ func noun(ty cty.Type) string {
 
 func assignText(u encoding.TextUnmarshaler, v cty.Value, path cty.Path) (bool, *mismatch) {
 	if err := want(v, cty.String, path); err != nil {
+		err.text = u
 		return false, err
 	}
 	if !v.IsKnown() {
@@ -120,6 +123,9 @@ func assignText(u encoding.TextUnmarshaler, v cty.Value, path cty.Path) (bool, *
 func assignNumber(dst reflect.Value, n *big.Float, path cty.Path) *mismatch {
 	if dst.Kind() == reflect.Float64 {
 		f, _ := n.Float64()
+		if math.IsInf(f, 0) {
+			return &mismatch{path: path, what: "is too large"}
+		}
 		dst.SetFloat(f)
 		return nil
 	}
@@ -234,13 +240,19 @@ func element(expr hclsyntax.Expression, key cty.Value) hclsyntax.Expression {
 	return expr
 }
 
-// quoted says how to write as text what is written as a number or bool.
-func quoted(a *hclsyntax.Attribute, rng hcl.Range, sources map[string][]byte) string {
+// quoted says how to write as text what is written as a number or bool: in quotes, unless judge does not
+// take that either and says what it takes.
+func quoted(a *hclsyntax.Attribute, rng hcl.Range, sources map[string][]byte, judge encoding.TextUnmarshaler) string {
 	src := sources[rng.Filename]
 	if !rng.CanSliceBytes(src) {
 		return "write it in quotes"
 	}
 	text := string(rng.SliceBytes(src))
+	if judge != nil {
+		if err := judge.UnmarshalText([]byte(text)); err != nil {
+			return err.Error()
+		}
+	}
 	if _, literal := a.Expr.(*hclsyntax.LiteralValueExpr); !literal || rng != a.Expr.Range() {
 		if len(text) > 0 && (text[0] >= '0' && text[0] <= '9' || text == "true" || text == "false") {
 			return fmt.Sprintf("write it in quotes: %q", text)

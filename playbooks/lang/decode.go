@@ -134,7 +134,7 @@ func (d *decoding) set(dst reflect.Value, a *hclsyntax.Attribute, f field) {
 	if err != nil {
 		rng, what := locate(a, err)
 		if err.quote {
-			err.instead = quoted(a, rng, d.scope.Sources)
+			err.instead = quoted(a, rng, d.scope.Sources, err.text)
 		}
 		diag := Diag(rng, what+" "+err.what, err.instead)
 		if err.cause != nil {

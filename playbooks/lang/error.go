@@ -61,8 +61,9 @@ func (e *Error) Error() string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// Unwrap returns the causes that findings were made from.
-func (e *Error) Unwrap() []error {
+// Causes are the errors that findings were made from. They are not unwrapped: each alone would say what
+// is wrong without the place.
+func (e *Error) Causes() []error {
 	var causes []error
 	for _, d := range e.Diags {
 		if err, ok := d.Extra.(error); ok {

@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"math"
 	"math/big"
 
 	"github.com/zclconf/go-cty/cty"
@@ -21,6 +22,9 @@ func ToGo(v cty.Value) any {
 			return i
 		}
 		f, _ := v.AsBigFloat().Float64()
+		if math.IsInf(f, 0) {
+			return v.AsBigFloat().Text('g', 20) // beyond what JSON can carry as a number
+		}
 		return f
 	case ty.IsMapType(), ty.IsObjectType():
 		m := map[string]any{}

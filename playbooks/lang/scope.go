@@ -2,6 +2,7 @@ package lang
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -110,6 +111,9 @@ func (s *Scope) otherRoot(t hcl.Traversal) string {
 		if v, ok := s.Values[under]; ok && v.Type().IsObjectType() && v.Type().HasAttribute(root) {
 			return fmt.Sprintf("did you mean %s.%s?", under, root)
 		}
+	}
+	if len(t) == 1 && root == strings.ToUpper(root) {
+		return fmt.Sprintf("an environment variable is env(%q); ${ that is meant as it stands is written $${", root)
 	}
 	if near := Suggest(root, keys(s.Values)); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)

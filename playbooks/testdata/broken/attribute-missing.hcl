@@ -1,0 +1,7 @@
+playbook "p" {
+  hosts = "control_plane"
+}
+
+task "copy" "motd" {
+  source = "files/motd"
+}

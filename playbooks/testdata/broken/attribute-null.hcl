@@ -1,0 +1,8 @@
+playbook "p" {
+  hosts = "control_plane"
+}
+
+task "copy" "motd" {
+  source      = "files/motd"
+  destination = null
+}

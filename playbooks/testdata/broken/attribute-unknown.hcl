@@ -1,0 +1,9 @@
+playbook "p" {
+  hosts = "control_plane"
+}
+
+task "copy" "motd" {
+  source      = "files/motd"
+  destination = "/etc/motd"
+  mod         = "0644"
+}

@@ -1,0 +1,9 @@
+playbook "p" {
+  hosts = "control_plane"
+}
+
+copy "motd" {
+  source = "x"
+}
+tasks "copy" "motd" {
+}

@@ -1,0 +1,4 @@
+task "copy" "motd" {
+  source      = "files/motd"
+  destination = "/etc/motd"
+}

@@ -1,0 +1,7 @@
+playbook "p" {
+  host = "control_plane"
+}
+task "copy" "motd" {
+  source      = "files/motd"
+  destination = "/etc/motd"
+}

@@ -1,0 +1,4 @@
+playbook "p" {
+  hosts = "all"
+  root  = "nowhere"
+}

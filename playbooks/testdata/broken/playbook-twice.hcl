@@ -1,0 +1,12 @@
+playbook "p" {
+  hosts = "control_plane"
+}
+
+playbook "p" {
+  hosts = "control_plane"
+}
+
+task "copy" "motd" {
+  source      = "files/motd"
+  destination = "/etc/motd"
+}

@@ -1,0 +1,1 @@
+Copy the audit policy to the node!

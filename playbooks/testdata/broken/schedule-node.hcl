@@ -1,0 +1,12 @@
+playbook "p" {
+  hosts = "control_plane"
+}
+
+locals {
+  soak = "${node.name}h"
+}
+schedule {
+  soak = local.soak
+}
+schedule {
+}

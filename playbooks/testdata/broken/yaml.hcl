@@ -1,0 +1,3 @@
+---
+- name: motd
+  hosts: all
