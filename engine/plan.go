@@ -18,13 +18,19 @@ const MaxKept = 2 << 30
 // Plan works out what the playbook would change on the node that look sees. It holds nothing to
 // write with. Each step sees what the earlier steps will leave. Errors are *StepError, or look's own.
 func Plan(ctx context.Context, pb *Playbook, look Look) ([]PlannedStep, error) {
-	p := planner{seen: map[string]Image{}}
+	p := planner{seen: map[string]Image{}, needless: map[int]bool{}}
 	for range maxRounds {
 		steps, err := p.round(ctx, pb)
 		if err != nil {
 			return nil, err
 		}
 		if len(p.want) == 0 {
+			if p.drop(pb, steps) {
+				continue
+			}
+			if p.refused != nil {
+				return nil, p.refused
+			}
 			return steps, nil
 		}
 		images, err := look(ctx, p.want...)
@@ -44,6 +50,27 @@ func Plan(ctx context.Context, pb *Playbook, look Look) ([]PlannedStep, error) {
 type planner struct {
 	seen map[string]Image // what is on the node
 	want []string         // asked for in this round and not seen yet
+
+	needless map[int]bool // precautions against nothing
+	refused  error        // what a precaution said that may turn out to be needless
+}
+
+// drop marks the precautions whose paths no later step changes, and reports whether there was one: then
+// the steps have to be planned again, without what it would have left.
+func (p *planner) drop(pb *Playbook, steps []PlannedStep) bool {
+	dropped := false
+	for i, s := range pb.Steps {
+		t, ok := s.Task.(Precaution)
+		if !ok || s.Skip || p.needless[i] {
+			continue
+		}
+		guards := t.Guards()
+		needed := slices.ContainsFunc(Changes(steps[i+1:]), func(c Change) bool { return slices.Contains(guards, c.At) })
+		if !needed {
+			p.needless[i], dropped = true, true
+		}
+	}
+	return dropped
 }
 
 // round plans every step on what is seen so far. When it leaves p.want filled, its result is void:
@@ -54,12 +81,14 @@ func (p *planner) round(ctx context.Context, pb *Playbook) ([]PlannedStep, error
 		view[at] = img
 	}
 	steps := make([]PlannedStep, len(pb.Steps))
+	p.refused = nil
 	for i, s := range pb.Steps {
 		steps[i] = PlannedStep{Kind: s.Task.Kind(), Name: s.Name, OnRollback: s.OnRollback, OnFailure: s.OnFailure, Skip: s.Skip}
-		if s.Skip {
+		if s.Skip || p.needless[i] {
 			continue
 		}
 		var err error
+		_, precaution := s.Task.(Precaution)
 		switch t := s.Task.(type) {
 		case Changer:
 			steps[i].Changes, err = p.changes(ctx, t, view)
@@ -70,7 +99,13 @@ func (p *planner) round(ctx context.Context, pb *Playbook) ([]PlannedStep, error
 		case errors.Is(err, ErrLater) || err != nil && len(p.want) > 0:
 			continue
 		case err != nil:
-			return nil, &StepError{Index: i, Kind: s.Task.Kind(), Name: s.Name, Err: err}
+			refused := &StepError{Index: i, Kind: s.Task.Kind(), Name: s.Name, Err: err}
+			if !precaution {
+				return nil, refused
+			}
+			if p.refused == nil {
+				p.refused = refused
+			}
 		}
 	}
 	return steps, nil

@@ -25,6 +25,15 @@ type Changer interface {
 	Plan(ctx context.Context, look Look) ([]Change, error)
 }
 
+// Precaution is a Changer that is only needed when a later step of the same run changes something: a
+// backup. When no later step has a change at one of the paths that it guards, its changes, and an error
+// of its Plan, do not count.
+type Precaution interface {
+	Changer
+	// Guards lists the paths whose change it is a precaution against.
+	Guards() []string
+}
+
 // Checker verifies. Check runs after the changes before it in the playbook, on apply and on resume.
 type Checker interface {
 	Task
