@@ -35,7 +35,7 @@ func (e *Engine) Apply(ctx context.Context, n WritableNode, r *Run) error {
 	case r.falling():
 		return p.fall(ctx)
 	case r.disproven && !r.FirstWrite.IsZero():
-		return p.turn(ctx, "hcrun", r.Failed[len(r.Failed)-1].Text)
+		return p.turn(ctx, "hcrun", r.failure(r.Failed[len(r.Failed)-1]))
 	}
 	if err = p.begin(ctx); err == nil {
 		err = p.climb(ctx)
@@ -180,7 +180,7 @@ func (p *passage) write(ctx context.Context, op Op) error {
 		if err := p.record(p.r, Event{Kind: EvFailed, Op: failed}); err != nil {
 			return err
 		}
-		return &disproof{why: problem.What, code: problem.Code}
+		return &disproof{why: p.r.failure(*failed), code: problem.Code}
 	case ok && problem.Code == Busy:
 		return p.pause(busy(p.r, problem))
 	}

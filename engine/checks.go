@@ -134,7 +134,7 @@ func (p *passage) prove(ctx context.Context, op Op) error {
 	if err := p.record(p.r, Event{Kind: EvFailed, Op: e}); err != nil || e.Keep {
 		return err
 	}
-	return &disproof{why: s.ID() + ": " + withHint(d.why, d.hint), code: d.code}
+	return &disproof{why: p.r.failure(*e), code: d.code}
 }
 
 // check asks one check. fatal is the journal's error: what the check said could not be recorded.
@@ -178,6 +178,14 @@ func isLost(err error) bool {
 func is[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
 	return ok
+}
+
+// failure is a recorded failure in one sentence.
+func (r *Run) failure(f OpEvent) string {
+	if f.Path != "" {
+		return "write " + f.Path + ": " + f.Text
+	}
+	return r.Steps[f.Step].ID() + ": " + withHint(f.Text, f.Hint)
 }
 
 func withHint(why, hint string) string {

@@ -101,7 +101,7 @@ func (e *Engine) attach(steps []PlannedStep) []PlannedStep {
 		}
 		changes := make([]Change, len(s.Changes))
 		for j, c := range s.Changes {
-			c.Before.Content, c.After.Content = e.recorded(c.Before.Content), e.recorded(c.After.Content)
+			c.Before, c.After = e.recorded(c.Before), e.recorded(c.After)
 			changes[j] = c
 		}
 		all[i].Changes = changes
@@ -109,10 +109,14 @@ func (e *Engine) attach(steps []PlannedStep) []PlannedStep {
 	return all
 }
 
-// recorded is the content as the journal has it.
-func (e *Engine) recorded(c Content) Content {
-	if c.IsZero() {
-		return c
+// recorded is the image with its content as the journal has it. A file that others write has none: it
+// is created empty and never replaced.
+func (e *Engine) recorded(i Image) Image {
+	if i.AnyContent || i.Content.IsZero() {
+		i.Content = Content{}
+		return i
 	}
-	return NewContent(c.Hash(), c.Size(), func(ctx context.Context) (io.ReadCloser, error) { return e.Journal.Open(ctx, c) })
+	c := i.Content
+	i.Content = NewContent(c.Hash(), c.Size(), func(ctx context.Context) (io.ReadCloser, error) { return e.Journal.Open(ctx, c) })
+	return i
 }

@@ -70,7 +70,7 @@ type Image struct {
 	// Content is what is in a file.
 	Content Content `json:"content,omitzero"`
 	// AnyContent marks a file that others go on writing, such as a log: it matches whatever is inside,
-	// it is never replaced, and it is removed only while it is empty.
+	// it is created empty and never replaced, and it is removed only while it is empty.
 	AnyContent bool `json:"any_content,omitempty"`
 
 	// The rest is only ever seen by Look; it is neither compared nor journaled.
