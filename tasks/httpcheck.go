@@ -1,7 +1,11 @@
 package tasks
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"io/fs"
+	"net/http"
 
 	"github.com/hcrun/hcrun/engine"
 )
@@ -44,15 +48,143 @@ type HttpCheck struct {
 
 var _ engine.Checker = (*HttpCheck)(nil)
 
+// What is not given in the playbook.
+const (
+	httpStatus   = http.StatusOK
+	httpPasses   = 1
+	httpInterval = engine.Second
+	httpTimeout  = 30 * engine.Second
+)
+
 // Kind is "http-check".
 func (t *HttpCheck) Kind() string { return "http-check" }
 
-// Mark asks once, and refuses an address whose server could never be verified.
-func (t *HttpCheck) Mark(ctx context.Context, w engine.Watch, planned []engine.Change) (engine.Mark, error) {
-	panic("being written")
+// Prepare refuses what could not work from anywhere.
+func (t *HttpCheck) Prepare(fs.FS) error {
+	field := func(name string, format string, args ...any) error {
+		return &engine.FieldError{Field: name, Err: fmt.Errorf(format, args...)}
+	}
+	u, err := parseAddress(t.URL)
+	switch {
+	case err != nil:
+		return field("url", "%w", err)
+	case t.Status != 0 && (t.Status < 100 || t.Status > 599):
+		return field("status", "%d is no status of an answer", t.Status)
+	case t.Passes < 0:
+		return field("passes", "%d is less than one", t.Passes)
+	case t.Via != "" && t.Via != viaNode && t.Via != viaController:
+		return field("via", `%q is neither "node" nor "controller"`, t.Via)
+	case t.Via == viaController && t.CA != "" && !isPEM(t.CA):
+		return field("ca", "a path is one of the node's, and the controller asks: give the PEM text, as in file(\"ca.crt\")")
+	case u.Scheme == "http" && t.ServerName != "":
+		return field("server_name", "nothing is verified at an http address")
+	}
+	return checkCA(t.CA, t.URL)
+}
+
+// Mark asks once, and refuses an address whose server could not be verified or that wants a password.
+// One that does not answer yet may come up by the change.
+func (t *HttpCheck) Mark(ctx context.Context, w engine.Watch, _ []engine.Change) (engine.Mark, error) {
+	e := t.endpoint()
+	c, err := e.client(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	a, err := e.ask(ctx, w, c)
+	_, impostor := unverified(err)
+	switch {
+	case err != nil && lost(ctx, err):
+		return nil, err
+	case impostor, err == nil && a.Status != t.status() && (a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden):
+		if !w.Undoing {
+			return nil, &engine.Unavailable{Why: fmt.Sprintf("%s, asked from %s, %s", t.URL, t.from(w), e.saw(a, err)), Hint: hintFor(a, err)}
+		}
+	}
+	return engine.Mark("{}"), nil
 }
 
 // Check asks until the answers are as they should be, or the time is up.
-func (t *HttpCheck) Check(ctx context.Context, w engine.Watch, m engine.Mark) error {
-	panic("being written")
+func (t *HttpCheck) Check(ctx context.Context, w engine.Watch, _ engine.Mark) error {
+	e, timeout := t.endpoint(), t.Timeout.Or(httpTimeout)
+	c, err := e.client(ctx, w)
+	if err != nil {
+		return err
+	}
+	passes := max(t.Passes, httpPasses)
+	elapsed, streak, answered := w.Stopwatch(), 0, false
+	for {
+		a, err := e.ask(ctx, w, c)
+		if err != nil && lost(ctx, err) {
+			return err
+		}
+		why := t.wrong(e, a, err)
+		answered = answered || err == nil
+		if streak++; why != "" {
+			streak = 0
+			w.Say(t.URL + " " + why)
+		}
+		if streak >= passes {
+			w.Say(fmt.Sprintf("%s answers %d, %d times in a row", t.URL, a.Status, passes))
+			return nil
+		}
+		if elapsed() >= timeout {
+			return t.failed(w, why, hintFor(a, err), answered, passes)
+		}
+		if err := w.Sleep(ctx, t.Interval.Or(httpInterval)); err != nil {
+			return err
+		}
+	}
+}
+
+// wrong says why an answer is no pass; "" when it is one.
+func (t *HttpCheck) wrong(e endpoint, a answer, err error) string {
+	switch {
+	case err != nil || a.Status != t.status():
+		return e.saw(a, err)
+	case !bytes.Contains(a.Body, []byte(t.Contains)):
+		return fmt.Sprintf("answers %d without %q in it", a.Status, cut(t.Contains, 80))
+	}
+	return ""
+}
+
+func (t *HttpCheck) failed(w engine.Watch, why, hint string, answered bool, passes int) error {
+	timeout := engine.Duration(t.Timeout.Or(httpTimeout))
+	if why == "" {
+		why = fmt.Sprintf("did not pass %d times in a row", passes)
+	}
+	why = fmt.Sprintf("%s, asked from %s for %s, %s", t.URL, t.from(w), timeout, why)
+	if !answered {
+		return &engine.Unavailable{Why: why, Hint: hint}
+	}
+	return &engine.Failed{Why: why, Hint: hint}
+}
+
+func (t *HttpCheck) status() int {
+	if t.Status == 0 {
+		return httpStatus
+	}
+	return t.Status
+}
+
+func (t *HttpCheck) via() string {
+	if t.Via == "" {
+		return viaNode
+	}
+	return t.Via
+}
+
+// from names the machine that asks.
+func (t *HttpCheck) from(w engine.Watch) string {
+	if t.via() == viaNode {
+		return w.Name()
+	}
+	return "this machine"
+}
+
+func (t *HttpCheck) endpoint() endpoint {
+	e := endpoint{URL: t.URL, CA: t.CA, ServerName: t.ServerName, Via: t.via()}
+	if u, err := parseAddress(t.URL); err == nil {
+		e.Kubeadm = e.Via == viaNode && isLoopback(u.Hostname())
+	}
+	return e
 }

@@ -31,9 +31,14 @@ func decodeLine(line []byte) (map[string]any, error) {
 }
 
 // fieldValues are the values at a dotted path. A key may have dots itself, so every way to read the
-// path is tried; a list gives the values of all its elements.
+// path is tried; a list gives the values of all its elements. A string that is JSON itself is looked
+// into: shippers wrap lines so.
 func fieldValues(v any, at string) []any {
 	switch v := v.(type) {
+	case string:
+		if inner, err := decodeLine([]byte(v)); err == nil {
+			return fieldValues(inner, at)
+		}
 	case []any:
 		var all []any
 		for _, e := range v {
