@@ -75,11 +75,11 @@ func (a *apiserver) answer(r *http.Request, q *request) (code int, kind, body st
 	case anonymous:
 		return status(http.StatusForbidden, "Forbidden", fmt.Sprintf("forbidden: User %q cannot %s path %q", q.user, q.verb, q.path))
 	}
-	return a.resource(r, q)
+	return a.resource(q)
 }
 
 // resource is the API of a cluster that has nothing in it and keeps nothing.
-func (a *apiserver) resource(r *http.Request, q *request) (code int, kind, body string) {
+func (a *apiserver) resource(q *request) (code int, kind, body string) {
 	switch {
 	case !q.isResource || q.resource == "":
 		return status(http.StatusNotFound, "NotFound", "the server could not find the requested resource")
@@ -92,7 +92,7 @@ func (a *apiserver) resource(r *http.Request, q *request) (code int, kind, body 
 		return http.StatusCreated, jsonType, string(b)
 	case q.verb == "list":
 		return http.StatusOK, jsonType, `{"kind":"List","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[]}`
-	case q.name == r.URL.Query().Get("name") || q.name == "":
+	case q.verb != "get":
 		return status(http.StatusMethodNotAllowed, "MethodNotAllowed", "the server does not allow this method on the requested resource")
 	}
 	return status(http.StatusNotFound, "NotFound", fmt.Sprintf("%s %q not found", q.resource, q.name))

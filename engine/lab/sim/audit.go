@@ -1,0 +1,307 @@
+package sim
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// auditEvent is an audit.k8s.io/v1 Event, its fields in the order of the real one.
+type auditEvent struct {
+	Kind            string            `json:"kind"`
+	APIVersion      string            `json:"apiVersion"`
+	Level           string            `json:"level"`
+	AuditID         string            `json:"auditID"`
+	Stage           string            `json:"stage"`
+	RequestURI      string            `json:"requestURI"`
+	Verb            string            `json:"verb"`
+	User            auditUser         `json:"user"`
+	SourceIPs       []string          `json:"sourceIPs"`
+	UserAgent       string            `json:"userAgent,omitempty"`
+	ObjectRef       *auditRef         `json:"objectRef,omitempty"`
+	ResponseStatus  *auditStatus      `json:"responseStatus,omitempty"`
+	RequestObject   any               `json:"requestObject,omitempty"`
+	ResponseObject  any               `json:"responseObject,omitempty"`
+	RequestReceived string            `json:"requestReceivedTimestamp"`
+	StageTimestamp  string            `json:"stageTimestamp"`
+	Annotations     map[string]string `json:"annotations,omitempty"`
+}
+
+type auditUser struct {
+	Username string   `json:"username"`
+	Groups   []string `json:"groups,omitempty"`
+}
+
+type auditRef struct {
+	Resource    string `json:"resource,omitempty"`
+	Namespace   string `json:"namespace,omitempty"`
+	Name        string `json:"name,omitempty"`
+	APIGroup    string `json:"apiGroup,omitempty"`
+	APIVersion  string `json:"apiVersion,omitempty"`
+	Subresource string `json:"subresource,omitempty"`
+}
+
+type auditStatus struct {
+	Metadata struct{} `json:"metadata"`
+	Code     int      `json:"code"`
+}
+
+const rfc3339Micro = "2006-01-02T15:04:05.000000Z07:00"
+
+// auditor writes an API server's audit log.
+type auditor struct {
+	a      *apiserver
+	policy *auditPolicy
+	node   string // address of the API server
+	path   string // as the flag has it, for messages
+	max    int64  // bytes of a file
+	keep   int64  // rotated files, 0 for all
+
+	mu      sync.Mutex
+	out     *os.File // nil: the events end in the container's own layer or on its stdout
+	at      string   // the file on the node
+	written int
+	said    func() time.Duration // since the last complaint in the log
+}
+
+// newAuditor is nil without an error when nothing is to be written.
+func (a *apiserver) newAuditor() (*auditor, error) {
+	policy, err := a.loadPolicy()
+	if err != nil {
+		return nil, err
+	}
+	path := a.flags["audit-log-path"]
+	if path == "" {
+		return nil, nil
+	}
+	w := &auditor{a: a, policy: policy, path: path, node: advertised(a.k.node.Name), max: a.flags.number("audit-log-maxsize") << 20, keep: a.flags.number("audit-log-maxbackup")}
+	if w.max == 0 {
+		w.max = 100 << 20
+	}
+	at, readOnly, mounted := a.files.find(path)
+	if path == "-" || !mounted || a.on(breakLogMount) {
+		return w, w.policyNeeded()
+	}
+	if readOnly {
+		return nil, fmt.Errorf("ensureLogFile: %w", &fs.PathError{Op: "open", Path: path, Err: syscall.EROFS})
+	}
+	if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
+		return nil, ensureLogFile(path, err)
+	}
+	w.at = at
+	if err := w.open(); err != nil {
+		return nil, ensureLogFile(path, err)
+	}
+	return w, w.policyNeeded()
+}
+
+// ensureLogFile is the API server's error, with the path that it knows.
+func ensureLogFile(path string, err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = &fs.PathError{Op: pe.Op, Path: path, Err: pe.Err}
+	}
+	return fmt.Errorf("ensureLogFile: %w", err)
+}
+
+func (w *auditor) policyNeeded() error {
+	if w.policy == nil {
+		w.a.log.klog('I', "audit.go:315", "No audit policy file provided, no events will be recorded for log backend")
+		w.policy = &auditPolicy{}
+	}
+	return nil
+}
+
+func (w *auditor) open() (err error) {
+	// An existing file keeps its mode.
+	w.out, err = os.OpenFile(w.at, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	return err
+}
+
+func (w *auditor) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.out != nil {
+		w.out.Close()
+		w.out = nil
+	}
+	w.at = ""
+}
+
+func (a *apiserver) loadPolicy() (*auditPolicy, error) {
+	path := a.flags["audit-policy-file"]
+	if path == "" {
+		return nil, nil
+	}
+	if a.on(breakPolicy) {
+		return nil, fmt.Errorf("loading audit policy file: failed decoding: yaml: line 5: did not find expected ',' or ']': from file %s", path)
+	}
+	b, err := a.files.read(path)
+	if err != nil {
+		return nil, fmt.Errorf("loading audit policy file: failed to read file path %q: %w", path, err)
+	}
+	p, warning, err := parsePolicy(b)
+	if err != nil {
+		return nil, fmt.Errorf("loading audit policy file: %w: from file %v", err, path)
+	}
+	if warning != "" {
+		a.log.klog('W', "reader.go:98", warning)
+	}
+	return p, nil
+}
+
+// record writes the events of one request; wrote tells whether the policy wants any.
+func (w *auditor) record(id string, q *request) (wrote bool) {
+	level, omit := w.policy.level(q)
+	if level == "None" {
+		return false
+	}
+	now := w.a.k.clock.Now().UTC()
+	e := auditEvent{Kind: "Event", APIVersion: "audit.k8s.io/v1", Level: level, AuditID: id, RequestURI: q.uri, Verb: q.verb,
+		User: auditUser{q.user, q.groups}, SourceIPs: []string{w.node}, UserAgent: q.agent,
+		RequestReceived: now.Add(-900 * time.Microsecond).Format(rfc3339Micro)}
+	if q.isResource {
+		e.ObjectRef = &auditRef{q.resource, q.namespace, q.name, q.group, q.version, q.subres}
+	}
+	if !slices.Contains(omit, "RequestReceived") {
+		e.Stage, e.StageTimestamp = "RequestReceived", e.RequestReceived
+		w.write(e)
+		wrote = true
+	}
+	if slices.Contains(omit, "ResponseComplete") {
+		return wrote
+	}
+	e.Stage, e.StageTimestamp = "ResponseComplete", now.Format(rfc3339Micro)
+	e.ResponseStatus = &auditStatus{Code: q.code}
+	e.Annotations = map[string]string{"authorization.k8s.io/decision": "allow", "authorization.k8s.io/reason": ""}
+	if q.code == 403 {
+		e.Annotations["authorization.k8s.io/decision"] = "forbid"
+	}
+	for k, v := range q.annotations {
+		e.Annotations[k] = v
+	}
+	if level == "Request" || level == "RequestResponse" {
+		e.RequestObject = q.object
+	}
+	if level == "RequestResponse" {
+		e.ResponseObject = q.object
+	}
+	w.write(e)
+	return true
+}
+
+// fullAfter is how many events fit before the disk of a log-full node is full.
+const fullAfter = 6
+
+func (w *auditor) write(e auditEvent) {
+	line, err := json.Marshal(e)
+	if err != nil {
+		return
+	}
+	line = append(line, '\n')
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.written++; w.written == 1 {
+		w.a.k.node.note("audited")
+	}
+	switch {
+	case w.path == "-":
+		w.a.log.write("stdout", string(line))
+		return
+	case w.at == "":
+		return
+	case w.written > fullAfter && w.a.on(breakLogFull):
+		err = &fs.PathError{Op: "write", Path: w.path, Err: syscall.ENOSPC}
+	default:
+		err = w.append(line)
+	}
+	if err != nil && (w.said == nil || w.said() > time.Second) {
+		w.said = w.a.k.clock.Stopwatch()
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = &fs.PathError{Op: pe.Op, Path: w.path, Err: pe.Err}
+		}
+		w.a.log.klog('E', "metrics.go:110", fmt.Sprintf("Error in audit plugin 'log' affecting 1 audit events: %v", err))
+	}
+}
+
+// append writes a line, in a new file when this one is at its largest.
+func (w *auditor) append(line []byte) error {
+	if w.out == nil {
+		if err := w.open(); err != nil {
+			return err
+		}
+	}
+	if info, err := w.out.Stat(); err == nil && info.Size()+int64(len(line)) > w.max {
+		w.out.Close()
+		w.out = nil
+		if err := w.rotate(); err != nil {
+			return err
+		}
+	}
+	_, err := w.out.Write(line)
+	return err
+}
+
+func (w *auditor) rotate() error {
+	ext := filepath.Ext(w.at)
+	base := strings.TrimSuffix(w.at, ext)
+	aside := base + "-" + w.a.k.clock.Now().UTC().Format("2006-01-02T15-04-05.000") + ext
+	if err := os.Rename(w.at, aside); err != nil {
+		return err
+	}
+	if old, _ := filepath.Glob(base + "-*" + ext); w.keep > 0 {
+		for len(old) > int(w.keep) { // their names sort by time
+			os.Remove(old[0])
+			old = old[1:]
+		}
+	}
+	return w.open()
+}
+
+// auditTraffic is what the rest of a cluster asks of an API server: a burst when it starts, then a
+// request every two seconds.
+func (a *apiserver) auditTraffic(ctx context.Context) {
+	if a.audit == nil {
+		return
+	}
+	defer a.audit.close()
+	if a.until(ctx, auditAfter) != nil {
+		return
+	}
+	all := traffic(a.k.node.Name)
+	for i := 0; ; i++ {
+		// Where the policy wants nothing of one request the next has its turn.
+		for try := range all {
+			q := all[(i+try)%len(all)]
+			if a.audit.record(newUUID(), &q) {
+				i += try
+				break
+			}
+		}
+		pause := 2 * time.Second
+		if i < len(all) {
+			pause = 50 * time.Millisecond
+		}
+		if a.k.clock.Sleep(ctx, pause) != nil {
+			return
+		}
+	}
+}
+
+func newUUID() string {
+	b := make([]byte, 16)
+	rand.Read(b) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
