@@ -17,8 +17,16 @@ import (
 const childName = "hcrun-lab"
 
 // Child runs what the lab starts from copies of this executable: the supervisor, a node, or one of a
-// node's tools. ok is false when argv is something else. It has to be the first call in main.
+// node's tools, and ends the process. When argv is something else, it returns, and ok is false. It has
+// to be the first call in main.
 func Child(argv []string) (code int, ok bool) {
+	if code, ok = child(argv); ok {
+		syscall.Exit(code) // os.Exit sleeps for a second in a binary with the race detector
+	}
+	return code, ok
+}
+
+func child(argv []string) (code int, ok bool) {
 	if len(argv) == 3 && argv[0] == childName {
 		switch argv[1] {
 		case "supervisor":

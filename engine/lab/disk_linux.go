@@ -51,9 +51,11 @@ func (d *fullDisk) fill() error {
 	if err := unix.Mount("tmpfs", stage, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("mode=0755,size=%d", size+64<<10)); err != nil {
 		return err
 	}
-	err = copyTree(kubernetesDir, stage)
+	if err = d.open(stage); err == nil {
+		err = copyTree(kubernetesDir, stage) // and the times of its folders, so nothing may be made after it
+	}
 	if err == nil {
-		err = d.occupy(stage)
+		err = d.occupy()
 	}
 	if err == nil {
 		err = unix.Mount(stage, kubernetesDir, "", unix.MS_MOVE, "")
@@ -67,19 +69,22 @@ func (d *fullDisk) fill() error {
 	return err
 }
 
-// occupy takes every free block of a file system.
-func (d *fullDisk) occupy(dir string) error {
+// open makes the filler.
+func (d *fullDisk) open(dir string) error {
 	f, err := os.CreateTemp(dir, ".filler-")
 	if err != nil {
 		return err
 	}
 	d.filler = f
-	if err := os.Remove(f.Name()); err != nil {
-		return err
-	}
+	return os.Remove(f.Name())
+}
+
+// occupy takes every free block of the file system.
+func (d *fullDisk) occupy() error {
+	var err error
 	page := make([]byte, os.Getpagesize())
 	for err == nil {
-		_, err = f.Write(page)
+		_, err = d.filler.Write(page)
 	}
 	if !errors.Is(err, syscall.ENOSPC) {
 		return err
