@@ -124,7 +124,8 @@ func (s *shipper) labels() map[string]string {
 	return map[string]string{"node": node, "filename": file, "app": auditJob, "job": auditJob, "service_name": auditJob}
 }
 
-// other is the name of the next node, or of one that there is not where there is one only.
+// other is whose events a broken node's become: those of the next node when that one is as it should
+// be, else of a node that there is not, so that no node ever seems to have events it has not.
 func (l *Loki) other(node string) string {
 	var names []string
 	for n := range l.Nodes {
@@ -132,7 +133,7 @@ func (l *Loki) other(node string) string {
 	}
 	slices.Sort(names)
 	next := names[(slices.Index(names, node)+1)%len(names)]
-	if next == node {
+	if l.broken(breakLokiOther, next) {
 		return "other-node"
 	}
 	return next
