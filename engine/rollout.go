@@ -49,8 +49,11 @@ type rollout struct {
 	latest map[string]*Run // by node: its last run that counts
 }
 
-// counts reports whether the run says anything about its node: it wrote, or found all in place.
-func (r *Run) counts() bool { return !r.FirstWrite.IsZero() || r.State == Landed }
+// counts reports whether the run says anything about its node: it wrote, or found all in place, or
+// found something disproven.
+func (r *Run) counts() bool {
+	return !r.FirstWrite.IsZero() || r.State == Landed || r.State == Untouched && len(r.Failed) > 0
+}
 
 func latest(past []*Run) map[string]*Run {
 	runs := map[string]*Run{}
@@ -74,18 +77,6 @@ func (ro rollout) others(node string) []*Run {
 	return runs
 }
 
-// clock holds when time has gone backwards: no rule about time can be decided then.
-func (ro rollout) clock(string) []Hold {
-	for _, r := range ro.past {
-		for _, t := range []time.Time{r.Began, r.Ended} {
-			if ro.now.Before(t) {
-				return []Hold{{Guard: GuardClock, Until: t, Why: fmt.Sprintf("it is %s here, but run %s was recorded at %s: this machine's clock has gone backwards", ro.clockTime(ro.now), r.ID, ro.clockTime(t))}}
-			}
-		}
-	}
-	return nil
-}
-
 // open holds while another node is changed and not verified.
 func (ro rollout) open(node string) []Hold {
 	var holds []Hold
@@ -97,18 +88,39 @@ func (ro rollout) open(node string) []Hold {
 	return holds
 }
 
-// order holds until every node before this one has landed.
+// pass lists the nodes that have landed in the rollout that is under way, by name. It goes back from
+// the newest landed run as long as the inputs stay the same, or somebody has overridden that they
+// changed. A rollout that has come to its end is not under way for other inputs: those begin anew.
+func (ro rollout) pass() map[string]bool {
+	var landed []*Run
+	for _, r := range ro.latest {
+		if r.State == Landed {
+			landed = append(landed, r)
+		}
+	}
+	slices.SortFunc(landed, func(a, b *Run) int { return b.Began.Compare(a.Began) })
+	in := map[string]bool{}
+	for i, r := range landed {
+		if i > 0 && !maps.Equal(r.Inputs, landed[i-1].Inputs) && !landed[i-1].overridden(GuardInputs) {
+			break
+		}
+		in[r.Node] = true
+	}
+	complete := !slices.ContainsFunc(ro.pb.Schedule.Order, func(node string) bool { return !in[node] })
+	if complete && len(landed) > 0 && !maps.Equal(landed[0].Inputs, ro.pb.Inputs) {
+		return nil
+	}
+	return in
+}
+
+// order holds until every node before this one has landed, in this rollout.
 func (ro rollout) order(node string) []Hold {
 	at := slices.Index(ro.pb.Schedule.Order, node)
 	if at < 0 {
 		return []Hold{{Guard: GuardOrder, Why: fmt.Sprintf("the playbook's order (%s) does not name %s", strings.Join(ro.pb.Schedule.Order, ", "), node)}}
 	}
-	var missing []string
-	for _, before := range ro.pb.Schedule.Order[:at] {
-		if r := ro.latest[before]; r == nil || r.State != Landed {
-			missing = append(missing, before)
-		}
-	}
+	in := ro.pass()
+	missing := slices.DeleteFunc(slices.Clone(ro.pb.Schedule.Order[:at]), func(before string) bool { return in[before] })
 	if len(missing) == 0 {
 		return nil
 	}
@@ -122,7 +134,7 @@ func (ro rollout) clean(node string) []Hold {
 	for _, r := range ro.past {
 		switch {
 		case r.Node == node || !r.counts() || r.Open():
-		case r.State == RolledBk || !r.Clean:
+		case r.State == RolledBk || r.State == Untouched || !r.Clean:
 			eventful[r.Node] = r
 		case r.Changed:
 			delete(eventful, r.Node)
@@ -139,22 +151,24 @@ func (ro rollout) clean(node string) []Hold {
 
 // eventful says in a few words what was out of the ordinary.
 func (r *Run) eventful() string {
-	switch {
+	switch why := r.unusual(); {
 	case r.State == RolledBk:
 		return "rolled back"
-	case len(r.Failed) > 0:
-		return "landed although " + r.Steps[r.Failed[0].Step].ID() + " was not proven"
-	case len(r.Overrides) > 0:
-		return "landed with guard " + r.Overrides[0].Guard + " overridden"
+	case why == "":
+		return string(r.State)
+	case r.State == Landed:
+		return "landed although " + why
+	default:
+		return why
 	}
-	return string(r.State)
 }
 
 // inputs holds when the playbook is no longer the one that landed on another node.
 func (ro rollout) inputs(node string) []Hold {
 	var last *Run
+	in := ro.pass()
 	for _, r := range ro.others(node) {
-		if r.State == Landed {
+		if r.State == Landed && in[r.Node] {
 			last = r
 		}
 	}
@@ -176,87 +190,4 @@ func (ro rollout) inputs(node string) []Hold {
 		return nil
 	}
 	return []Hold{{Guard: GuardInputs, Why: fmt.Sprintf("since %s landed (run %s) this has changed: %s", last.Node, last.ID, strings.Join(differs, ", "))}}
-}
-
-// soak holds until the last changed node has been watched for long enough.
-func (ro rollout) soak(node string) []Hold {
-	var last *Run
-	for _, r := range ro.past {
-		if r.Node != node && r.State == Landed && r.Changed && (last == nil || r.Ended.After(last.Ended)) {
-			last = r
-		}
-	}
-	if last == nil || !ro.now.Before(last.Ended.Add(ro.pb.Schedule.Soak.D())) {
-		return nil
-	}
-	until := last.Ended.Add(ro.pb.Schedule.Soak.D())
-	return []Hold{{Guard: GuardSoak, Until: until, Why: fmt.Sprintf("%s landed at %s and soaks for %s, until %s", last.Node, ro.clockTime(last.Ended), ro.pb.Schedule.Soak, ro.clockTime(until))}}
-}
-
-// perDay holds when the calendar day already has as many other nodes as it may have.
-func (ro rollout) perDay(node string) []Hold {
-	limit := ro.pb.Schedule.PerDay
-	zone, err := ro.pb.Schedule.Location()
-	if limit == 0 || err != nil {
-		return nil
-	}
-	today := ro.now.In(zone)
-	var changed []string
-	for _, r := range ro.past {
-		if r.Node != node && !r.FirstWrite.IsZero() && sameDay(r.FirstWrite.In(zone), today) && !slices.Contains(changed, r.Node) {
-			changed = append(changed, r.Node)
-		}
-	}
-	if len(changed) < limit {
-		return nil
-	}
-	midnight := time.Date(today.Year(), today.Month(), today.Day()+1, 0, 0, 0, 0, zone)
-	return []Hold{{Guard: GuardPerDay, Until: midnight, Why: fmt.Sprintf("%s was changed today, and at most %d on one calendar day of %s", strings.Join(changed, ", "), limit, zone)}}
-}
-
-func sameDay(a, b time.Time) bool {
-	return a.Year() == b.Year() && a.YearDay() == b.YearDay()
-}
-
-// window holds outside the windows.
-func (ro rollout) window(string) []Hold {
-	at, ok := ro.pb.Schedule.nextOpen(ro.now)
-	switch {
-	case !ok:
-		return []Hold{{Guard: GuardWindow, Why: "no window opens within the next two weeks"}}
-	case at.After(ro.now):
-		return []Hold{{Guard: GuardWindow, Until: at, Why: fmt.Sprintf("no window is open; the next opens at %s", ro.clockTime(at))}}
-	}
-	return nil
-}
-
-// until is the earliest moment at which none of the guards would hold, zero when time alone does not
-// open them. Guards that time opens may close others again (a soak that ends after the window), so it
-// asks again at every moment it finds.
-func (ro rollout) until(node string, holds []Hold) time.Time {
-	for range 2 * int(searchSpan/(24*time.Hour)) {
-		later := ro.now
-		for _, h := range holds {
-			if h.Until.IsZero() {
-				return time.Time{}
-			}
-			if h.Until.After(later) {
-				later = h.Until
-			}
-		}
-		ro.now = later
-		if holds = slices.Concat(ro.clock(node), ro.soak(node), ro.perDay(node), ro.window(node)); len(holds) == 0 {
-			return later
-		}
-	}
-	return time.Time{}
-}
-
-// clockTime is a moment as the operator's calendar shows it.
-func (ro rollout) clockTime(t time.Time) string {
-	zone, err := ro.pb.Schedule.Location()
-	if err != nil {
-		zone = time.UTC
-	}
-	return t.In(zone).Format("Mon 2 Jan 15:04 MST")
 }

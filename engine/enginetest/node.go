@@ -305,3 +305,16 @@ func (n *Node) ReadFile(at string) ([]byte, error) {
 	}
 	return []byte(e.data), nil
 }
+
+// Chmod changes a mode behind the node's back.
+func (n *Node) Chmod(at string, mode engine.Mode) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	e, ok := n.tree[at]
+	if !ok {
+		return fs.ErrNotExist
+	}
+	e.mode = mode
+	n.tree[at] = e
+	return nil
+}

@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// write does one change on the way up.
+func (p *passage) write(ctx context.Context, op Op) error {
+	c := p.r.change(op)
+	w := p.settle(ctx, op, c)
+	switch {
+	case w.recordErr != nil:
+		return w.recordErr
+	case w.err == nil && w.how != Left:
+		return p.settled(op, c, w.how)
+	case w.err == nil:
+		return p.pause(notEmpty(p.r, c))
+	case w.blob != nil:
+		return p.pause(corrupt(p.r, c, w.blob))
+	}
+	if gone, ok := errors.AsType[*ConflictError](w.err); ok {
+		return p.pause(conflict(p.r, c.At, []Image{c.Before, c.After}, gone.Got))
+	}
+	problem, ok := errors.AsType[*Problem](w.err)
+	switch {
+	case ok && (problem.Code == Preflight || problem.Code == Security):
+		// The node could not do it, and nothing has changed by this change.
+		failed := p.op(op)
+		failed.Path, failed.Text = c.At, problem.What
+		if err := p.record(p.r, Event{Kind: EvFailed, Op: failed}); err != nil {
+			return err
+		}
+		return &disproof{why: p.r.failure(*failed), code: problem.Code}
+	case ok && problem.Code == Busy:
+		return p.pause(busy(p.r, problem))
+	}
+	return p.blind(context.WithoutCancel(ctx), "write "+c.At, w.err)
+}
+
+// written is what came of a settle.
+type written struct {
+	how       How
+	err       error // settle's
+	blob      error // the recorded content could not be read
+	recordErr error // the intent could not be made durable: nothing was written
+}
+
+// settle settles one change, its intent durable before. A soft stop does not reach it: a write that
+// has begun finishes, or meets its own deadline.
+func (p *passage) settle(ctx context.Context, op Op, c Change) (w written) {
+	src := &source{of: c.After.Content}
+	if !c.After.Content.IsZero() {
+		c.After.Content = src.content()
+	}
+	limit := writeTime + time.Duration(c.After.Content.Size()/slowestBytes)*time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	w.how, w.err = settle(ctx, p.n, c, func() error {
+		if p.r.InDoubt {
+			return nil // the intent of a process that died is on record
+		}
+		intent := p.op(op)
+		intent.Path = c.At
+		w.recordErr = p.record(p.r, Event{Kind: EvIntent, Op: intent})
+		return w.recordErr
+	})
+	w.blob = src.cause()
+	return w
+}
+
+// settled records that a change stands.
+func (p *passage) settled(op Op, c Change, how How) error {
+	e := p.op(op)
+	e.Path, e.How = c.At, how
+	return p.record(p.r, Event{Kind: EvSettled, Op: e})
+}
+
+// op is an event's word for an operation in the direction in which the run goes.
+func (p *passage) op(op Op) *OpEvent {
+	return &OpEvent{Step: op.Step, Change: op.Change, Down: p.r.falling()}
+}
