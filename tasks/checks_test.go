@@ -103,7 +103,7 @@ func (n *scripted) serve(addr string, config *tls.Config, h http.HandlerFunc) (l
 	go srv.Serve(listener)
 	return l, func() {
 		srv.Close()
-		time.Sleep(10 * time.Second) // of the bubble: both ends of a pipe say goodbye and none listens
+		time.Sleep(2 * time.Minute) // of the bubble: both ends of a pipe say goodbye and none listens
 	}
 }
 

@@ -174,14 +174,14 @@ func nodeTime(ctx context.Context, w engine.Watch) (int64, error) {
 		return 0, err
 	}
 	text := strings.TrimSpace(string(out))
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil && len(text) == 19 {
+	digits := text[:len(text)-len(strings.TrimLeft(text, "0123456789"))]
+	n, err := strconv.ParseInt(digits, 10, 64)
+	switch {
+	case err != nil || n <= 0:
+	case n >= int64(time.Hour*24*365): // no second of this age has as many digits
 		return n, nil
-	}
-	// A date without %N prints the seconds and something else, or the seconds alone.
-	if len(text) >= 10 {
-		if s, err := strconv.ParseInt(text[:10], 10, 64); err == nil && s > 0 {
-			return s * int64(time.Second), nil
-		}
+	default: // a date that does not know %N
+		return n * int64(time.Second), nil
 	}
 	return 0, engine.Problemf(engine.Preflight, "date on %s answered %q, which is no time", w.Name(), line(text))
 }

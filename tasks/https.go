@@ -1,7 +1,6 @@
 package tasks
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -197,7 +196,7 @@ func unverified(err error) (string, bool) {
 	if v, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return v.Err.Error(), true
 	}
-	if r, ok := errors.AsType[tls.RecordHeaderError](err); ok && bytes.HasPrefix(r.RecordHeader[:], []byte("HTTP")) {
+	if errors.Is(err, http.ErrSchemeMismatch) {
 		return "it speaks http, not https", true
 	}
 	return "", false
