@@ -123,7 +123,7 @@ func scalar(n *yaml.Node) (any, error) {
 // number is a float in the form that decode gives.
 func number(f float64) (any, error) {
 	if math.IsNaN(f) || math.IsInf(f, 0) || f == math.Trunc(f) && math.Abs(f) > maxExact {
-		return nil, fmt.Errorf("the number %v cannot be kept exactly", f)
+		return nil, fmt.Errorf("the number %v cannot be kept exactly; whole numbers go up to 2^53", f)
 	}
 	b, err := json.Marshal(f)
 	return json.Number(b), err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -84,7 +85,9 @@ func (d *document) read() (err error) {
 	return nil
 }
 
-// located gives an error of a YAML parser the line that it names.
+// located gives an error of a YAML parser the line that is to blame. The parser itself often names the
+// line on which the broken mapping began, so the first line with which the text cannot be read is looked
+// for; its own line serves where the text is too large for that.
 func (d *document) located(err error) error {
 	why := strings.TrimPrefix(err.Error(), "yaml: ")
 	line := 1
@@ -92,7 +95,28 @@ func (d *document) located(err error) error {
 		line, _ = strconv.Atoi(why[m[2]:m[3]])
 		why = why[:m[0]] + why[m[1]:]
 	}
+	if len(d.text) <= maxBlame && !readable(d.text) {
+		line = 1 + sort.Search(d.lines()-1, func(n int) bool { return !readable(d.text[:d.start(n+2)]) })
+	}
 	return d.refuse(line, "this is not YAML that can be edited: %s", strings.Join(strings.Fields(why), " "))
+}
+
+// maxBlame bounds in bytes the texts that are read again and again to find the line to blame.
+const maxBlame = 1 << 20
+
+// readable reports whether a text is any number of YAML documents.
+func readable(text []byte) (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	for dec := yaml.NewDecoder(bytes.NewReader(text)); ; {
+		var n yaml.Node
+		if err := dec.Decode(&n); err != nil {
+			return errors.Is(err, io.EOF)
+		}
+	}
 }
 
 // tabs refuses indentation with tabs, except inside block scalars, where it is content.

@@ -27,15 +27,23 @@ type Set struct {
 	Value any
 }
 
-func (o Set) step(d *document) ([]edit, error)    { return d.set(o.At, o.Value) }
-func (o Set) object(obj any) (any, error)         { return setObject(obj, o.At, o.Value) }
-func (o Set) String() string                      { return "set " + o.At.String() }
-func (o Remove) step(d *document) ([]edit, error) { return d.remove(o.At) }
-func (o Remove) object(obj any) (any, error)      { return removeObject(obj, o.At) }
-func (o Remove) String() string                   { return "remove " + o.At.String() }
+func (o Set) step(d *document) ([]edit, error) { return d.set(o.At, o.Value) }
+func (o Set) object(obj any) (any, error)      { return setObject(obj, o.At, o.Value) }
+func (o Set) String() string                   { return "set " + o.At.String() }
 
-// Remove takes away the key or the item at a path, if it is there. Comments above it stay.
+// Remove takes away the key or the item at a path, if it is there. Comments above it stay. The path may
+// not end with the number of an item: a second application would take away the next one.
 type Remove struct{ At Path }
+
+func (o Remove) step(d *document) ([]edit, error) {
+	if o.At.Numbered() {
+		return nil, d.refuse(1, "%s: an item is removed by what is in it, not by its number", o)
+	}
+	return d.remove(o.At)
+}
+
+func (o Remove) object(obj any) (any, error) { return removeObject(obj, o.At) }
+func (o Remove) String() string              { return "remove " + o.At.String() }
 
 // SetFlags sets command line flags. At is a container, or its command or args. Flags that are not
 // there are added behind the last word, in the order given.

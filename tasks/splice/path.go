@@ -224,5 +224,10 @@ func (p Path) key() string {
 	return p[len(p)-1].Key
 }
 
+// Numbered reports whether the path ends with the number of an item.
+func (p Path) Numbered() bool {
+	return len(p) > 0 && p[len(p)-1].Item && p[len(p)-1].Match == nil
+}
+
 // Then is the path with further steps; p itself stays as it is.
 func (p Path) Then(steps ...Step) Path { return append(slices.Clone(p), steps...) }

@@ -15,7 +15,7 @@ import (
 
 // unclear is text that some YAML reader takes for something else than text: booleans and null of YAML
 // 1.1, numbers, sixties such as 12:30, dates.
-const unclear = `(?i)^(y|n|yes|no|on|off|true|false|null|~|=|<<|` +
+const unclear = `(?i)^(---|\.\.\.|y|n|yes|no|on|off|true|false|null|~|=|<<|` +
 	`[-+]?(0x[0-9a-f_]+|0o[0-7_]+|0b[01_]+)|[-+]?\.(inf|nan)|` +
 	`[-+]?([0-9][0-9_]*(\.[0-9_]*)?|\.[0-9_]+)(e[-+]?[0-9]+)?|` +
 	`[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*)$`
