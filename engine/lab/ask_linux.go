@@ -73,14 +73,14 @@ func MoveClock(ctx context.Context, dir string, by time.Duration) (time.Time, er
 	return a.Time, err
 }
 
-// Break breaks a node in one of the ways of Kinds, until Mend. Kinds that concern the whole lab need
-// no node. Breaks outlive reboots, Down and Up.
+// Break breaks a node in one of the ways of Kinds, until Mend. Kinds about Loki need no
+// node and then are about all. Breaks outlive reboots, Down and Up.
 func Break(ctx context.Context, dir, node, kind string) error {
 	_, err := tell(ctx, dir, request{Do: "break", Node: node, Kind: kind})
 	return err
 }
 
-// Mend takes back every break of a node, and those that concern the whole lab; "" means all nodes.
+// Mend takes back every break of a node, and that of Loki as a whole; "" means all nodes.
 // What a break has already led to stays, as on a real node.
 func Mend(ctx context.Context, dir, node string) error {
 	_, err := tell(ctx, dir, request{Do: "mend", Node: node})

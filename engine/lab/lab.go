@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/hcrun/hcrun/engine"
+	"github.com/hcrun/hcrun/engine/lab/sim"
 )
 
 // Options say which lab is wanted.
@@ -70,23 +71,14 @@ type BreakKind struct {
 
 // Kinds are the ways to break a node, for Break. What they lead to is part of the command line's contract.
 func Kinds() []BreakKind {
-	return []BreakKind{
-		{"policy", "the API server does not accept its audit policy: its container exits with 1"},
-		{"never-ready", "a changed API server starts, but its /readyz never becomes 200"},
-		{"flap", "a changed API server becomes ready, and not for long"},
-		{"no-container", "kubelet creates no container for a changed manifest"},
-		{"log-mount", "a changed API server is healthy, but its audit log never appears on the host"},
-		{"log-full", "a changed API server is healthy, but its audit log stops growing"},
-		{"stray", "a .bak lies beside the manifest, and kubelet runs it as well"},
-		{"stray-late", "somebody puts a .bak beside the manifest right after it changes"},
-		{"loki-down", "Loki does not answer"},
-		{"loki-late", "Loki receives nothing any more once a manifest has changed"},
-		{"loki-other-node", "Loki receives the audit logs of the other nodes only"},
-		{diskFull, "no space is left in /etc/kubernetes"},
-		{"peer-down", "the node's API server is down"},
-		{unreachable, "the node answers nothing over SSH, connections that stand included"},
-		{unreachableLate, "the same, from the moment its API server's manifest changes"},
+	var all []BreakKind
+	for _, k := range sim.Kinds() {
+		all = append(all, BreakKind(k))
 	}
+	return append(all,
+		BreakKind{diskFull, "now: no space is left in /etc/kubernetes; what is changed there goes when it is mended"},
+		BreakKind{unreachable, "now: the node answers nothing over SSH, connections that stand included"},
+		BreakKind{unreachableLate, "the same, from the moment its API server's manifest changes"})
 }
 
 // The kinds that are this package's own doing; the simulation sees to the others.
@@ -96,8 +88,11 @@ const (
 	unreachableLate = "unreachable-late"
 )
 
-// wholeLab tells that a kind concerns all nodes at once.
-func wholeLab(kind string) bool { return kind == "loki-down" || kind == "loki-late" }
+// wholeLab tells that a kind is never about one node alone: there is one Loki.
+func wholeLab(kind string) bool { return kind == "loki-down" }
+
+// anyNode tells that a kind needs no node: without one it is about all.
+func anyNode(kind string) bool { return strings.HasPrefix(kind, "loki-") }
 
 // checkKind refuses what is not in Kinds.
 func checkKind(kind string) error {

@@ -80,15 +80,13 @@ func (s *supervisor) breakNode(ctx context.Context, name, kind string) error {
 		return err
 	}
 	slots := s.slots
-	if !wholeLab(kind) {
+	if name != "" || !anyNode(kind) {
 		sl, err := s.slot(name)
 		if err != nil {
 			return err
 		}
-		slots = []*slot{sl}
-	} else if name != "" {
-		if _, err := s.slot(name); err != nil {
-			return err
+		if !wholeLab(kind) {
+			slots = []*slot{sl}
 		}
 	}
 	for _, sl := range slots {

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -235,14 +234,15 @@ func (s *supervisor) now() time.Time {
 	return time.Now().Add(s.state.Offset)
 }
 
-// allBroken is what is broken anywhere.
+// allBroken is what is broken anywhere, as NODE/KIND.
 func (s *supervisor) allBroken() []string {
-	var kinds []string
+	var all []string
 	for _, sl := range s.slots {
-		kinds = append(kinds, broken(s.home.node(sl.Name).shared())...)
+		for _, k := range broken(s.home.node(sl.Name).shared()) {
+			all = append(all, sl.Name+"/"+k)
+		}
 	}
-	slices.Sort(kinds)
-	return slices.Compact(kinds)
+	return all
 }
 
 // serve answers requests until the lab is to end: by request, by signal, or because somebody has
