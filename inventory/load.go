@@ -3,12 +3,8 @@ package inventory
 import (
 	"encoding"
 	"fmt"
-	"net"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -52,8 +48,9 @@ type hostBlock struct {
 }
 
 type groupBlock struct {
-	Hosts   []string `hcl:"hosts"`
-	Workers bool     `hcl:"workers,optional"`
+	Hosts   []string       `hcl:"hosts"`
+	Workers bool           `hcl:"workers,optional"`
+	Vars    map[string]any `hcl:"vars,optional"`
 }
 
 type labBlock struct {
@@ -68,17 +65,16 @@ const (
 	maxPace        = 1000
 )
 
-var (
-	nameRE    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,63}$`)
-	addressRE = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?$`)
-)
+var nameRE = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,63}$`)
 
 // loading is one inventory being read.
 type loading struct {
 	inv      *Inventory
 	scope    *lang.Scope
 	defaults reach
-	first    map[string]hcl.Range // by "host NAME" and the like: where it was seen
+	own      map[string]map[string]any // by host: the variables of its own block
+	given    map[string]string         // by "HOST VARIABLE": the group that gave it
+	first    map[string]hcl.Range      // by "host NAME" and the like: where it was seen
 	diags    hcl.Diagnostics
 }
 
@@ -87,10 +83,10 @@ type loading struct {
 func Load(path string, env func(string) (string, bool)) (*Inventory, error) {
 	src, err := lang.ReadFile(path)
 	if err != nil {
-		return nil, lang.AsError(lang.Here(hcl.Range{Filename: path}, cause(err), `name another inventory with -i`), nil)
+		return nil, lang.AsError(lang.Here(hcl.Range{}, err.Error(), `name another inventory with -i`), nil)
 	}
 	sources := map[string][]byte{path: src}
-	l := &loading{inv: &Inventory{Path: path}, first: map[string]hcl.Range{},
+	l := &loading{inv: &Inventory{Path: path}, first: map[string]hcl.Range{}, own: map[string]map[string]any{}, given: map[string]string{},
 		scope: &lang.Scope{Values: map[string]cty.Value{}, Functions: lang.Functions(env), Sources: sources,
 			Elsewhere: map[string]string{"var": "inventories have no variables; write env(\"NAME\")", "local": "inventories have no locals", "node": "node is known in playbooks"}}}
 	body, diags := lang.Parse(path, src, `an inventory lists hosts: host "master1" { address = "..." }`)
@@ -102,13 +98,6 @@ func Load(path string, env func(string) (string, bool)) (*Inventory, error) {
 		return nil, err
 	}
 	return l.inv, nil
-}
-
-func cause(err error) string {
-	if os.IsNotExist(err) {
-		return "there is no such file"
-	}
-	return err.Error()
 }
 
 func (l *loading) report(rng hcl.Range, what, instead string) {
@@ -204,6 +193,7 @@ func (l *loading) lab(b *hclsyntax.Block) {
 func (l *loading) defaultsBlock(b *hclsyntax.Block) {
 	l.decode(b, &l.defaults)
 	l.checkPort(b, l.defaults.Port)
+	l.checkUser(b, l.defaults.User)
 }
 
 func (l *loading) host(b *hclsyntax.Block) {
@@ -211,95 +201,15 @@ func (l *loading) host(b *hclsyntax.Block) {
 	var own reach
 	l.decode(b, &hb, &own)
 	l.checkPort(b, own.Port)
+	l.checkUser(b, own.User)
 	l.address(b, hb.Address)
 	if hb.Switch != "" && hb.Switch != "weak" {
 		l.report(b.Body.Attributes["switch"].Expr.Range(), fmt.Sprintf("switch is %q", hb.Switch), `write "weak" for a host without systemd, or leave it out`)
 	}
 	h := Host{Name: b.Labels[0], Address: hb.Address, FailureDomain: hb.FailureDomain, Switch: hb.Switch}
+	l.own[h.Name] = own.Vars
 	l.fill(&h, own)
 	l.inv.Hosts = append(l.inv.Hosts, h)
-}
-
-// fill says how to reach a host: by its own word, else the defaults', else the usual.
-func (l *loading) fill(h *Host, own reach) {
-	d := l.defaults
-	h.User, h.Port, h.ConnectTimeout = defaultUser, defaultPort, defaultTimeout
-	for _, r := range []reach{d, own} {
-		if r.User != "" {
-			h.User = r.User
-		}
-		if r.Port != nil {
-			h.Port = *r.Port
-		}
-		if r.Timeout != 0 {
-			h.ConnectTimeout = time.Duration(r.Timeout)
-		}
-		if r.Become != nil {
-			h.Become = *r.Become
-		}
-		if r.Agent != nil {
-			h.Agent = r.Agent
-		}
-		if r.Identities != nil {
-			h.Identities = l.files(r.Identities)
-		}
-		if r.KnownHosts != nil {
-			h.KnownHosts = l.files(r.KnownHosts)
-		}
-		for k, v := range r.Vars {
-			if h.Vars == nil {
-				h.Vars = map[string]any{}
-			}
-			h.Vars[k] = v
-		}
-	}
-}
-
-// files are paths as the inventory means them: "~" is the home folder, others are relative to the
-// inventory's own folder.
-func (l *loading) files(names []string) []string {
-	var out []string
-	for _, name := range names {
-		if rest, ok := strings.CutPrefix(name, "~/"); ok {
-			if home, err := os.UserHomeDir(); err == nil {
-				name = filepath.Join(home, rest)
-			}
-		}
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(filepath.Dir(l.inv.Path), name)
-		}
-		out = append(out, name)
-	}
-	return out
-}
-
-func (l *loading) checkPort(b *hclsyntax.Block, port *int) {
-	if port != nil && (*port < 1 || *port > 65535) {
-		l.report(b.Body.Attributes["port"].Expr.Range(), fmt.Sprintf("%d is not a port", *port), "ports are 1 to 65535")
-	}
-}
-
-func (l *loading) address(b *hclsyntax.Block, address string) {
-	a, given := b.Body.Attributes["address"]
-	switch {
-	case l.inv.Lab != nil && given:
-		l.report(a.NameRange, "a lab's hosts have no address", "take it away: hcrun starts them on this machine")
-	case l.inv.Lab != nil:
-	case !given:
-		l.report(b.DefRange(), lang.Header(b)+" has no address", `write address = "..." in it`)
-	case l.diags.HasErrors() && address == "":
-	case address == "":
-		l.report(a.Expr.Range(), "the address is empty", "write a host name or an IP address")
-	case net.ParseIP(address) != nil:
-	case strings.Contains(address, "://"):
-		l.report(a.Expr.Range(), fmt.Sprintf("%q is a URL", address), "write only the host name or IP address")
-	case strings.Contains(address, "@"):
-		l.report(a.Expr.Range(), fmt.Sprintf("%q holds a user", address), `write user = "..." beside the address`)
-	case strings.Contains(address, ":"):
-		l.report(a.Expr.Range(), fmt.Sprintf("%q holds a port", address), "write port = ... beside the address")
-	case !addressRE.MatchString(address) || strings.Contains(address, ".."):
-		l.report(a.Expr.Range(), fmt.Sprintf("%q is not an address", address), "write a host name or an IP address")
-	}
 }
 
 func (l *loading) group(b *hclsyntax.Block) {
@@ -324,5 +234,6 @@ func (l *loading) group(b *hclsyntax.Block) {
 	if len(gb.Hosts) == 0 && b.Body.Attributes["hosts"] != nil {
 		l.report(b.DefRange(), lang.Header(b)+" has no hosts", "a group that names nobody is a mistake")
 	}
+	l.groupVars(b, g, gb.Vars)
 	l.inv.Groups = append(l.inv.Groups, g)
 }

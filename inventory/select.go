@@ -1,8 +1,11 @@
 package inventory
 
 import (
+	"fmt"
 	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -37,7 +40,7 @@ func (i *Inventory) words() []string {
 }
 
 // Select is the hosts that a pattern names, in the inventory's order. A pattern is one or more of host
-// names, groups, "all" and globs, with "," or ":" between them; "!x" takes x away again and "&x" keeps only
+// names, groups, "all", globs and ranges such as master[1:2], with "," or ":" between them; "!x" takes x away again and "&x" keeps only
 // what is in x as well, whatever their place. An empty pattern, a word that matches nothing and a pattern
 // that leaves nothing are errors: a pattern never widens.
 func (i *Inventory) Select(pattern string) ([]Host, error) {
@@ -45,7 +48,7 @@ func (i *Inventory) Select(pattern string) ([]Host, error) {
 		return lang.AsError(lang.Here(hcl.Range{Filename: "pattern " + pattern}, what, instead), nil)
 	}
 	var in, only, out []string
-	for _, word := range strings.FieldsFunc(pattern, func(r rune) bool { return r == ',' || r == ':' }) {
+	for _, word := range words(pattern) {
 		list, bare := &in, strings.TrimSpace(word)
 		switch {
 		case strings.HasPrefix(bare, "!"):
@@ -78,6 +81,40 @@ func (i *Inventory) Select(pattern string) ([]Host, error) {
 	return hosts, nil
 }
 
+// words takes a pattern apart at "," and ":", but not within brackets.
+func words(pattern string) []string {
+	depth := 0
+	return strings.FieldsFunc(pattern, func(r rune) bool {
+		switch r {
+		case '[':
+			depth++
+		case ']':
+			depth--
+		}
+		return depth <= 0 && (r == ',' || r == ':')
+	})
+}
+
+var rangeRE = regexp.MustCompile(`^(.*)\[(\d{1,6}):(\d{1,6})\](.*)$`)
+
+// inRange reports whether a word such as "master[1:3]" means this name. Bounds with a leading zero ask
+// for as many digits: "node[01:12]".
+func inRange(word, name string) bool {
+	m := rangeRE.FindStringSubmatch(word)
+	if m == nil || len(name) < len(m[1])+len(m[4]) || !strings.HasPrefix(name, m[1]) || !strings.HasSuffix(name, m[4]) {
+		return false
+	}
+	digits := name[len(m[1]) : len(name)-len(m[4])]
+	n, err := strconv.Atoi(digits)
+	from, _ := strconv.Atoi(m[2])
+	to, _ := strconv.Atoi(m[3])
+	width := 0
+	if m[2][0] == '0' {
+		width = len(m[2])
+	}
+	return err == nil && from <= n && n <= to && digits == fmt.Sprintf("%0*d", width, n)
+}
+
 func quote(s string) string { return `"` + s + `"` }
 
 // named is the hosts that one word of a pattern names; ok is false when there is none.
@@ -98,8 +135,11 @@ func (i *Inventory) named(word string) (names []string, ok bool) {
 	return names, len(names) > 0
 }
 
-// match reports whether a name or glob means this name. A glob that cannot be read matches nothing.
+// match reports whether a name, glob or range means this name. A glob that cannot be read matches nothing.
 func match(word, name string) bool {
+	if rangeRE.MatchString(word) {
+		return inRange(word, name)
+	}
 	ok, err := path.Match(word, name)
 	return err == nil && ok
 }

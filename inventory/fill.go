@@ -1,0 +1,94 @@
+package inventory
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// fill says how to reach a host: by its own word, else the defaults', else the usual.
+func (l *loading) fill(h *Host, own reach) {
+	d := l.defaults
+	h.User, h.Port, h.ConnectTimeout = defaultUser, defaultPort, defaultTimeout
+	for _, r := range []reach{d, own} {
+		if r.User != "" {
+			h.User = r.User
+		}
+		if r.Port != nil {
+			h.Port = *r.Port
+		}
+		if r.Timeout != 0 {
+			h.ConnectTimeout = time.Duration(r.Timeout)
+		}
+		if r.Become != nil {
+			h.Become = *r.Become
+		}
+		if r.Agent != nil {
+			h.Agent = r.Agent
+		}
+		if r.Identities != nil {
+			h.Identities = l.files(r.Identities)
+		}
+		if r.KnownHosts != nil {
+			h.KnownHosts = l.files(r.KnownHosts)
+		}
+		for k, v := range r.Vars {
+			setVar(h, k, v)
+		}
+	}
+}
+
+func setVar(h *Host, name string, value any) {
+	if h.Vars == nil {
+		h.Vars = map[string]any{}
+	}
+	h.Vars[name] = value
+}
+
+// groupVars gives the hosts of a group its variables: before the defaults', behind the host's own. Two
+// groups that give one host different values are an error: which of them counts is not to be guessed.
+func (l *loading) groupVars(b *hclsyntax.Block, g Group, vars map[string]any) {
+	for i := range l.inv.Hosts {
+		h := &l.inv.Hosts[i]
+		if !slices.Contains(g.Hosts, h.Name) {
+			continue
+		}
+		for _, k := range slices.Sorted(maps.Keys(vars)) {
+			if _, own := l.own[h.Name][k]; own {
+				continue
+			}
+			key := h.Name + " " + k
+			if other, ok := l.given[key]; ok && !reflect.DeepEqual(h.Vars[k], vars[k]) {
+				l.report(b.Body.Attributes["vars"].Expr.Range(), fmt.Sprintf("host %q gets another %s from group %q", h.Name, k, other), fmt.Sprintf("write %s in the host's own vars, or in one of the groups", k))
+				continue
+			}
+			l.given[key] = g.Name
+			setVar(h, k, vars[k])
+		}
+	}
+}
+
+// files are paths as the inventory means them: "~" is the home folder, others are relative to the
+// inventory's own folder.
+func (l *loading) files(names []string) []string {
+	var out []string
+	for _, name := range names {
+		if rest, ok := strings.CutPrefix(name, "~/"); ok {
+			if home, err := os.UserHomeDir(); err == nil {
+				name = filepath.Join(home, rest)
+			}
+		}
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(filepath.Dir(l.inv.Path), name)
+		}
+		out = append(out, name)
+	}
+	return out
+}

@@ -1,0 +1,3 @@
+host "a" { address = "master1." }
+host "b" { address = "a..b" }
+host "c" { address = "a b" }

@@ -1,0 +1,1 @@
+host "a" { address = "ssh://10.0.0.1" }

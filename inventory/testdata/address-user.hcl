@@ -1,0 +1,1 @@
+host "a" { address = "root@10.0.0.1" }

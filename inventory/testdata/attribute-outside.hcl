@@ -1,0 +1,2 @@
+user = "root"
+host "a" { address = "10.0.0.1" }

@@ -1,0 +1,4 @@
+host "a" {
+  adress = "10.0.0.1"
+  identity = "x"
+}

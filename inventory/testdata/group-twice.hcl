@@ -1,0 +1,3 @@
+host "a" { address = "10.0.0.1" }
+group "g" { hosts = ["a"] }
+group "g" { hosts = ["a"] }

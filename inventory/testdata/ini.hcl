@@ -1,0 +1,2 @@
+[masters]
+master1 ansible_host=10.0.0.1

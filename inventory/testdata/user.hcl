@@ -1,0 +1,4 @@
+host "a" {
+  address = "10.0.0.1"
+  user    = "root@x"
+}

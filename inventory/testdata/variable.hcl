@@ -1,0 +1,2 @@
+host "a" { address = "a.${var.domain}" }
+host "b" { address = file("x") }

@@ -1,0 +1,3 @@
+all:
+  hosts:
+    master1:
