@@ -71,14 +71,7 @@ func TestNode(t *testing.T, open func(t *testing.T) (engine.WritableNode, Ground
 	for _, c := range cases() {
 		t.Run(c.name, func(t *testing.T) {
 			n, g := open(t)
-			c.run(t, n, g)
+			c.run(bench{t, n, g})
 		})
 	}
 }
-
-type testCase struct {
-	name string
-	run  func(t *testing.T, n engine.WritableNode, g Ground)
-}
-
-func cases() []testCase { return nil }
