@@ -2,23 +2,45 @@ package playbooks
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"sigs.k8s.io/yaml"
 
 	"github.com/hcrun/hcrun/engine"
+	"github.com/hcrun/hcrun/playbooks/lang"
 	"github.com/hcrun/hcrun/tasks"
 )
 
-// flagshipKinds are the kinds that the flagship needs.
-func flagshipKinds() []engine.Kind {
-	kinds := tasks.All()
-	if _, ok := kindOf(kinds, "yaml-patch"); !ok {
-		kinds = append(kinds, engine.Kind{Name: "yaml-patch", New: func() engine.Task { return new(tasks.YamlPatch) }})
+// TestKinds: the struct of every kind can be filled from a block, and keeps off what every task has.
+func TestKinds(t *testing.T) {
+	for _, k := range tasks.All() {
+		ty := reflect.TypeOf(k.New()).Elem()
+		if err := lang.CheckType(ty); err != nil {
+			t.Errorf("%s: %v", k.Name, err)
+		}
+		for i := range ty.NumField() {
+			name, _, _ := strings.Cut(ty.Field(i).Tag.Get("hcl"), ",")
+			if slices.Contains(CommonAttributes(), name) {
+				t.Errorf("%s: %s belongs to every task", k.Name, name)
+			}
+		}
 	}
-	return kinds
+}
+
+// TestKindsWithNothing: an empty block of every kind is met with findings, or taken, but never a panic.
+func TestKindsWithNothing(t *testing.T) {
+	for _, k := range tasks.All() {
+		path := write(t, "p.hcl", "playbook \"p\" { hosts = \"all\" }\ntask \""+k.Name+"\" \"x\" {\n}\n")
+		_, err := Load(path, Options{Kinds: tasks.All()})
+		if _, ok := errors.AsType[*lang.Error](err); err != nil && !ok {
+			t.Errorf("%s: %v", k.Name, err)
+		}
+	}
 }
 
 // same is a playbook as JSON without its inputs, to compare by.
@@ -55,7 +77,7 @@ func TestAudit5P(t *testing.T) {
 			Audit5PVars{RetentionDays: 7, MaxBackups: 2, MaxSizeMiB: 100, LokiURL: "https://loki.example.org", LokiSelector: `{job="audit"}`, PolicySHA256: sum},
 		},
 	} {
-		c.o.Kinds = flagshipKinds()
+		c.o.Kinds = tasks.All()
 		pb, err := load(t, "audit-5p.hcl", c.o).For(Node{Name: "master2", Groups: []string{"control_plane"}})
 		if err != nil {
 			t.Fatal(err)
@@ -75,7 +97,7 @@ func TestAudit5P(t *testing.T) {
 
 func TestAudit5PRefusesItsVariables(t *testing.T) {
 	for _, arg := range []string{"retention_days=0", "max_backups=0", "max_size_mib=1.5", "retention_days=x", "retention=3"} {
-		if _, err := Load("audit-5p.hcl", Options{Kinds: flagshipKinds(), Vars: []string{arg}}); err == nil {
+		if _, err := Load("audit-5p.hcl", Options{Kinds: tasks.All(), Vars: []string{arg}}); err == nil {
 			t.Errorf("-e %s was taken", arg)
 		}
 	}

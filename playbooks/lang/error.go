@@ -76,6 +76,10 @@ func (e *Error) Causes() []error {
 // Render prints one finding: place and what is wrong, the source line with a caret, what to write.
 func (e *Error) Render(d *hcl.Diagnostic) string {
 	summary, detail := plain(d)
+	summary, more, long := strings.Cut(summary, "\n")
+	if long {
+		detail = more + "\n" + detail
+	}
 	var b strings.Builder
 	rng := subject(d)
 	if rng.Filename != "" {
@@ -86,7 +90,9 @@ func (e *Error) Render(d *hcl.Diagnostic) string {
 		b.WriteString(Snippet(rng, src))
 	}
 	for line := range strings.Lines(detail) {
-		b.WriteString("  " + printable(strings.TrimRight(line, "\n")) + "\n")
+		if line = strings.TrimRight(line, "\n"); line != "" {
+			b.WriteString("  " + printable(line) + "\n")
+		}
 	}
 	return b.String()
 }

@@ -133,17 +133,26 @@ func existsFunc(files fs.FS) function.Function {
 	})
 }
 
-// filesetFunc finds the files below a folder that match a pattern; "**" stands for any folders.
+// filesetFunc finds files that match a pattern, in which "**" stands for any folders: fileset(pattern)
+// names them from the root, so that scp takes them as they are, and fileset(folder, pattern) from the folder.
 func filesetFunc(files fs.FS) function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{param("folder", cty.String), param("pattern", cty.String)},
-		Type:   function.StaticReturnType(cty.Set(cty.String)),
+		Params:   []function.Parameter{param("pattern", cty.String)},
+		VarParam: &function.Parameter{Name: "pattern_in_folder", Type: cty.String},
+		Type:     function.StaticReturnType(cty.Set(cty.String)),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			folder, pattern := path.Clean(args[0].AsString()), args[1].AsString()
-			if _, err := path.Match(pattern, ""); err != nil {
-				return cty.NilVal, function.NewArgErrorf(1, "%q is not a pattern", pattern)
+			folder, pattern := ".", args[len(args)-1].AsString()
+			switch len(args) {
+			case 1:
+			case 2:
+				folder = path.Clean(args[0].AsString())
+			default:
+				return cty.NilVal, errors.New("fileset takes a pattern, or a folder and a pattern")
 			}
-			found, err := glob(files, folder, pattern)
+			if _, err := path.Match(pattern, ""); err != nil {
+				return cty.NilVal, function.NewArgErrorf(len(args)-1, "%q is not a pattern", pattern)
+			}
+			found, err := glob(files, folder, path.Clean(pattern))
 			if err != nil {
 				return cty.NilVal, function.NewArgError(0, err)
 			}

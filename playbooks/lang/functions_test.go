@@ -63,6 +63,7 @@ var worked = [][2]string{
 	{`file("a.txt")`, `"hello"`}, {`file("./a.txt")`, `"hello"`}, {`filebase64("bin")`, `"/w=="`}, {`filesha256("a.txt")`, `sha256("hello")`}, {`strlen(filesha512("a.txt"))`, `128`},
 	{`fileexists("a.txt")`, `true`}, {`fileexists("nope")`, `false`}, {`fileexists("tree")`, `false`}, {`fileset("tree", "*.conf")`, `toset(["one.conf"])`},
 	{`fileset("tree", "**")`, `toset(["one.conf", "d/two.md"])`}, {`fileset(".", "tree/**/*.md")`, `toset(["tree/d/two.md"])`}, {`length(fileset("tree", "*.none"))`, `0`},
+	{`fileset("tree/**")`, `toset(["tree/one.conf", "tree/d/two.md"])`}, {`fileset("./tree/*")`, `toset(["tree/one.conf"])`},
 	{`templatefile("t.tmpl", { names = ["a", "b"] })`, `"A\nB\n"`},
 }
 
@@ -132,6 +133,7 @@ func TestFunctionsRefuse(t *testing.T) {
 		`file("bin")`:                   "not UTF-8",
 		`filesha256("nope")`:            `no file "nope"`,
 		`fileset("nope", "*")`:          "no file",
+		`fileset("a", "b", "c")`:        "takes a pattern, or",
 		`fileset("tree", "[")`:          "not a pattern",
 		`templatefile("nope", {})`:      `no file "nope"`,
 		`templatefile("bad.tmpl", {})`:  `bad.tmpl:2:3: "nope" is not known here`,

@@ -233,6 +233,15 @@ func TestGoValues(t *testing.T) {
 	}
 }
 
+func TestLongMessages(t *testing.T) {
+	rng := hcl.Range{Filename: "x.hcl", Start: hcl.InitialPos, End: hcl.Pos{Line: 1, Column: 2, Byte: 1}}
+	err := AsError(Here(rng, "one\n  two\x1b", "three\nfour"), map[string][]byte{"x.hcl": []byte("abc")})
+	want := "x.hcl:1:1: one\n   1 | abc\n     | ^\n    two\\u{1b}\n  three\n  four"
+	if err.Error() != want {
+		t.Errorf("got\n%s\nwant\n%s", err, want)
+	}
+}
+
 func TestErrorsAreOrdered(t *testing.T) {
 	at := func(file string, b int) hcl.Range {
 		return hcl.Range{Filename: file, Start: hcl.Pos{Line: 1, Column: b, Byte: b}}
