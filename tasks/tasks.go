@@ -6,7 +6,8 @@ import (
 	"github.com/hcrun/hcrun/engine"
 )
 
-//go:embed *.go
+//go:embed scp.go mkdir.go backup.go touch.go yamlpatch.go assert.go waitforpod.go taillog.go lokiquery.go httpcheck.go
+//go:embed waitforpod.go taillog.go lokiquery.go httpcheck.go assert.go
 var sources embed.FS
 
 // All lists the kinds of tasks that are built in, in the order in which they are documented.
@@ -16,6 +17,11 @@ func All() []engine.Kind {
 		kind("mkdir", "mkdir.go", func() engine.Task { return new(Mkdir) }),
 		kind("backup", "backup.go", func() engine.Task { return new(Backup) }),
 		kind("touch", "touch.go", func() engine.Task { return new(Touch) }),
+		kind("yaml-patch", "yamlpatch.go", func() engine.Task { return new(YamlPatch) }),
+		kind("wait-for-pod", "waitforpod.go", func() engine.Task { return new(WaitForPod) }),
+		kind("tail-log", "taillog.go", func() engine.Task { return new(TailLog) }),
+		kind("loki-query", "lokiquery.go", func() engine.Task { return new(LokiQuery) }),
+		kind("http-check", "httpcheck.go", func() engine.Task { return new(HttpCheck) }),
 		kind("assert", "assert.go", func() engine.Task { return new(Assert) }),
 	}
 }

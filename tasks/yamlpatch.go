@@ -58,7 +58,7 @@ type YamlPatch struct {
 	// "metadata.annotations[\"example.com/policy\"]".
 	Set []YamlSet `hcl:"set,block" json:"set,omitempty"`
 	// Remove are paths of keys and items to take away, if they are there:
-	// ["spec.containers[name=kube-apiserver].startupProbe"].
+	// ["spec.containers[name=kube-apiserver].startupProbe"]. By default nothing.
 	Remove []string `hcl:"remove,optional" json:"remove,omitempty"`
 }
 
@@ -76,7 +76,7 @@ type YamlFlags struct {
 
 // YamlList sets and removes items of a list by their key.
 type YamlList struct {
-	// At is the list: "spec.volumes".
+	// At is the path of the list, which is made if it is not there: "spec.volumes".
 	At string `hcl:"at,label" json:"at"`
 	// Key is the field that tells items apart, or several: "name", or "name,mountPath".
 	Key string `hcl:"key" json:"key"`
@@ -94,7 +94,7 @@ type YamlList struct {
 
 // YamlEnv sets and removes environment variables of a container.
 type YamlEnv struct {
-	// At is the container or its env list.
+	// At is the path of the container or of its env list: "spec.containers[name=kube-apiserver]".
 	At string `hcl:"at,label" json:"at"`
 	// Set are variables by name; values are always text: { GOMAXPROCS = 4 }. One that takes its value
 	// from elsewhere (valueFrom) is refused.
@@ -105,7 +105,7 @@ type YamlEnv struct {
 
 // YamlSet gives a place in the file a value.
 type YamlSet struct {
-	// At is the place: "spec.priorityClassName".
+	// At is the path of the place, whose missing keys are made: "spec.priorityClassName".
 	At string `hcl:"at,label" json:"at"`
 	// Value is text, a number, true or false, null, a list or a map. A map is merged: keys that it does
 	// not have stay. A list replaces the one that is there. Text is put in quotes where it needs them.

@@ -107,12 +107,11 @@ func (d *document) colon(key *yaml.Node) (int, error) {
 
 // dashed reports whether an item stands behind its dash on one line.
 func (d *document) dashed(list, item *yaml.Node) bool {
-	at := d.offset(item.Line, list.Column)
-	end := d.offset(item.Line, item.Column)
-	if at >= end && item.Value != "" || at >= len(d.text) || d.text[at] != '-' {
+	at, end := d.offset(item.Line, list.Column), d.offset(item.Line, item.Column)
+	if end <= at || d.text[at] != '-' {
 		return false
 	}
-	return at >= end || len(bytes.Trim(d.text[at+1:end], " ")) == 0
+	return len(bytes.Trim(d.text[at+1:end], " ")) == 0
 }
 
 // first reports whether only spaces stand before a column of a line.

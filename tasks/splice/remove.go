@@ -2,6 +2,8 @@ package splice
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -181,7 +183,7 @@ func (d *document) surplus(o Put) ([]Path, error) {
 
 func extra(at Path, have, want map[string]any) []Path {
 	var paths []Path
-	for _, k := range (layout{}).sorted(have) {
+	for _, k := range slices.Sorted(maps.Keys(have)) {
 		step := at.Then(Step{Key: k})
 		w, ok := want[k]
 		inner, both := have[k].(map[string]any)

@@ -126,7 +126,7 @@ func (l *layout) learn(d *document, n *yaml.Node) {
 		usual := len(c.Content) > 0 && c.Style&yaml.FlowStyle == 0 && c.Anchor == "" && c.Style&yaml.TaggedStyle == 0
 		switch {
 		case n.Kind == yaml.SequenceNode && l.dash < 0 && n.Anchor == "" && (usual || len(c.Content) == 0 && c.Value != ""):
-			if d.dashed(n, c) && c.Line == d.lineAt(d.offset(c.Line, n.Column)) {
+			if d.dashed(n, c) {
 				l.dash = c.Column - n.Column
 			}
 		case n.Kind == yaml.MappingNode && i%2 == 1 && usual && c.Line > n.Content[i-1].Line:
