@@ -164,17 +164,23 @@ func filesetFunc(files fs.FS) function.Function {
 	})
 }
 
+// glob walks from the last folder that the pattern names outright, and not through all that lies beside.
 func glob(files fs.FS, folder, pattern string) ([]cty.Value, error) {
+	parts := strings.Split(pattern, "/")
+	named := slices.IndexFunc(parts, func(p string) bool { return strings.ContainsAny(p, `*?[\`) })
+	if named < 0 {
+		named = len(parts) - 1
+	}
 	var found []cty.Value
-	err := fs.WalkDir(files, folder, func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(files, path.Join(folder, path.Join(parts[:named]...)), func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return fileError(name, err)
 		}
-		rel := strings.TrimPrefix(strings.TrimPrefix(name, folder), "/")
-		if folder == "." {
-			rel = name
+		rel := name
+		if folder != "." {
+			rel = strings.TrimPrefix(strings.TrimPrefix(name, folder), "/")
 		}
-		if d.Type().IsRegular() && matches(strings.Split(pattern, "/"), strings.Split(rel, "/")) {
+		if d.Type().IsRegular() && matches(parts, strings.Split(rel, "/")) {
 			found = append(found, cty.StringVal(rel))
 		}
 		if len(found) > maxFileset {

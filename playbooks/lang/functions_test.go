@@ -63,7 +63,7 @@ var worked = [][2]string{
 	{`file("a.txt")`, `"hello"`}, {`file("./a.txt")`, `"hello"`}, {`filebase64("bin")`, `"/w=="`}, {`filesha256("a.txt")`, `sha256("hello")`}, {`strlen(filesha512("a.txt"))`, `128`},
 	{`fileexists("a.txt")`, `true`}, {`fileexists("nope")`, `false`}, {`fileexists("tree")`, `false`}, {`fileset("tree", "*.conf")`, `toset(["one.conf"])`},
 	{`fileset("tree", "**")`, `toset(["one.conf", "d/two.md"])`}, {`fileset(".", "tree/**/*.md")`, `toset(["tree/d/two.md"])`}, {`length(fileset("tree", "*.none"))`, `0`},
-	{`fileset("tree/**")`, `toset(["tree/one.conf", "tree/d/two.md"])`}, {`fileset("./tree/*")`, `toset(["tree/one.conf"])`},
+	{`fileset("tree/**")`, `toset(["tree/one.conf", "tree/d/two.md"])`}, {`fileset("a.txt")`, `toset(["a.txt"])`}, {`fileset("tree", "d/*")`, `toset(["d/two.md"])`}, {`fileset("./tree/*")`, `toset(["tree/one.conf"])`},
 	{`templatefile("t.tmpl", { names = ["a", "b"] })`, `"A\nB\n"`},
 }
 
