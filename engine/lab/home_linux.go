@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -11,11 +10,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
-	_ "time/tzdata" // a fresh lab's clock needs a zone that the machine may not know
 
 	"golang.org/x/sys/unix"
 
@@ -159,22 +156,6 @@ func portOf(nodes []nodeState, name string) int {
 	return 0
 }
 
-// freshOffset makes lab time the next Monday, 20:00 in New York: inside the change window of the
-// stock playbooks, whatever the hour is.
-func freshOffset(now time.Time) (time.Duration, error) {
-	zone, err := time.LoadLocation("America/New_York")
-	if err != nil {
-		return 0, fmt.Errorf("lab clock: %w", err)
-	}
-	t := now.In(zone)
-	days := (int(time.Monday) - int(t.Weekday()) + 7) % 7
-	at := time.Date(t.Year(), t.Month(), t.Day()+days, 20, 0, 0, 0, zone)
-	if at.Before(now) {
-		at = time.Date(t.Year(), t.Month(), t.Day()+days+7, 20, 0, 0, 0, zone)
-	}
-	return at.Sub(now), nil
-}
-
 // randomHex is an id that no other lab has.
 func randomHex() string {
 	b := make([]byte, 8)
@@ -205,25 +186,6 @@ func lockFile(ctx context.Context, name string) (*os.File, error) {
 	}
 }
 
-// writeClock tells a node how far lab time is from the machine's.
-func (n nodeHome) writeClock(offset time.Duration) error {
-	b := strconv.AppendInt(nil, int64(offset), 10)
-	return replaceFile(filepath.Join(n.shared(), clockFile), append(b, '\n'), 0o644)
-}
-
-// labNow is lab time, by the clock file in a shared folder. Machine time where there is none.
-func labNow(shared string) time.Time {
-	b, err := os.ReadFile(filepath.Join(shared, clockFile))
-	if err != nil {
-		return time.Now()
-	}
-	ns, err := strconv.ParseInt(string(bytes.TrimSpace(b)), 10, 64)
-	if err != nil {
-		return time.Now()
-	}
-	return time.Now().Add(time.Duration(ns))
-}
-
 // broken lists the kinds in a shared folder, by name.
 func broken(shared string) []string {
 	kinds := []string{}
@@ -234,20 +196,4 @@ func broken(shared string) []string {
 		}
 	}
 	return kinds
-}
-
-// startTime is when a process started, in the kernel's own units; with the pid it names a process for good.
-// A zombie has none.
-func startTime(pid int) (uint64, bool) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, false
-	}
-	// The name, in parentheses, may hold anything; the state is the first field behind it.
-	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	if len(f) < 20 || f[0] == "Z" || f[0] == "X" {
-		return 0, false
-	}
-	t, err := strconv.ParseUint(f[19], 10, 64)
-	return t, err == nil
 }

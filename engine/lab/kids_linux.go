@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -78,4 +79,20 @@ func endedChild(pid int) bool {
 	}
 	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
 	return len(f) > 2 && string(f[0]) == "Z" && string(f[1]) == strconv.Itoa(os.Getpid())
+}
+
+// startTime is when a process started, in the kernel's own units; with the pid it names a process for good.
+// A zombie has none.
+func startTime(pid int) (uint64, bool) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, false
+	}
+	// The name, in parentheses, may hold anything; the state is the first field behind it.
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(f) < 20 || f[0] == "Z" || f[0] == "X" {
+		return 0, false
+	}
+	t, err := strconv.ParseUint(f[19], 10, 64)
+	return t, err == nil
 }

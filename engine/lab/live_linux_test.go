@@ -239,7 +239,7 @@ func TestLabDeepFolder(t *testing.T) {
 	b := newBed(t)
 	b.ok(Down(t.Context(), b.dir))
 	b.dir = filepath.Join(b.dir, strings.Repeat("long-name/", 15))
-	b.up(Options{Nodes: []string{"one"}})
+	b.up(Options{Nodes: []string{"one"}, Pace: 20})
 	equal(b, "hostname", b.sh("one", "uname -n"), "one")
 }
 
@@ -274,7 +274,7 @@ func TestLabNotRunning(t *testing.T) {
 	equal(b, "its folder", errors.Is(err, os.ErrNotExist), true)
 }
 
-// Everything above, as somebody who is not root.
+// What needs rights, as somebody who is not root.
 func TestLabAsOrdinaryUser(t *testing.T) {
 	const nobody = 65534
 	if os.Getenv("HCRUN_LAB_USER") != "" || os.Geteuid() != 0 {
@@ -289,7 +289,7 @@ func TestLabAsOrdinaryUser(t *testing.T) {
 	if err := errors.Join(copyFile("/proc/self/exe", exe, 0o755), os.Chmod(exe, 0o755), os.Chown(dir, nobody, nobody)); err != nil {
 		t.Fatal(err)
 	}
-	c := exec.Command(exe, "-test.run=^TestLab|^TestSSH|^TestBreak", "-test.v")
+	c := exec.Command(exe, "-test.run=^(TestLabLife|TestLabReset|TestLabReboot|TestLabOwners|TestLabClock|TestBreakDiskFull|TestSSHExec|TestSSHForward)$", "-test.v")
 	c.Dir, c.Env = dir, append(os.Environ(), "HCRUN_LAB_USER=1", "HOME="+dir, "TMPDIR="+dir)
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	out, err := c.CombinedOutput()

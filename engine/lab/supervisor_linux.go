@@ -7,16 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/hcrun/hcrun/engine"
-	"github.com/hcrun/hcrun/engine/lab/sim"
 )
 
 // Descriptors that the supervisor starts with.
@@ -140,109 +137,6 @@ func listenOn(port int) (net.Listener, error) {
 		}
 	}
 	return net.Listen("tcp", "127.0.0.1:0")
-}
-
-// spawnAll finds the isolation that works with the first node, and starts the others alike.
-func (s *supervisor) spawnAll(ctx context.Context) error {
-	uidMap, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil {
-		return err
-	}
-	var first error
-	for _, iso := range isolations(os.Geteuid(), string(uidMap)) {
-		s.iso = iso
-		err := s.spawn(ctx, s.slots[0])
-		if err == nil {
-			first = nil
-			break
-		}
-		fmt.Fprintf(s.log, "isolation %+v: %v\n", iso, err)
-		if first == nil {
-			first = err
-		}
-	}
-	if first != nil {
-		return diagnose(first, os.Geteuid(), sysctl)
-	}
-	errs := make([]error, len(s.slots))
-	var all sync.WaitGroup
-	for i, sl := range s.slots[1:] {
-		all.Go(func() { errs[i] = s.spawn(ctx, sl) })
-	}
-	all.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return diagnose(err, os.Geteuid(), sysctl)
-	}
-	return nil
-}
-
-func (s *supervisor) spawn(ctx context.Context, sl *slot) error {
-	c := nodeConfig{Name: sl.Name, Home: s.home.node(sl.Name), Bin: s.home.path(binaryFile), Pace: s.state.Pace}
-	r, err := spawn(ctx, c, sl.listener, s.iso)
-	if err != nil {
-		return err
-	}
-	sl.run = r
-	return nil
-}
-
-// waitReady waits for the API server of a node that is not broken. One that never gets ready is for
-// those to judge who asked for the lab.
-func (s *supervisor) waitReady(node string, r *running) {
-	if len(broken(s.home.node(node).shared())) > 0 {
-		return
-	}
-	select {
-	case <-r.ready:
-	case <-r.gone:
-	case <-time.After(readyWithin):
-		fmt.Fprintf(s.log, "%s: the API server is not ready\n", node)
-	}
-}
-
-// serveLoki answers on the machine's loopback and on a socket in each node's shared folder.
-func (s *supervisor) serveLoki(ctx context.Context) error {
-	files := map[string]string{}
-	listeners := make([]net.Listener, 1, 1+len(s.slots))
-	for _, sl := range s.slots {
-		n := s.home.node(sl.Name)
-		files[sl.Name] = filepath.Join(n.tree(), "var/log/kubernetes/audit.log")
-		l, err := listenUnix(n.shared(), lokiSock)
-		if err != nil {
-			return err
-		}
-		listeners = append(listeners, l)
-	}
-	tcp, err := listenOn(s.state.Loki)
-	if err != nil {
-		return err
-	}
-	listeners[0] = tcp
-	s.state.Loki = tcp.Addr().(*net.TCPAddr).Port
-	loki := &sim.Loki{Now: s.now, Nodes: files, Breaks: s.allBroken, Pace: s.state.Pace}
-	go loki.Run(ctx)
-	srv := &http.Server{Handler: loki, ReadHeaderTimeout: 10 * time.Second}
-	for _, l := range listeners {
-		go srv.Serve(l) // until the process ends
-	}
-	return nil
-}
-
-func (s *supervisor) now() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return time.Now().Add(s.state.Offset)
-}
-
-// allBroken is what is broken anywhere, as NODE/KIND.
-func (s *supervisor) allBroken() []string {
-	var all []string
-	for _, sl := range s.slots {
-		for _, k := range broken(s.home.node(sl.Name).shared()) {
-			all = append(all, sl.Name+"/"+k)
-		}
-	}
-	return all
 }
 
 // serve answers requests until the lab is to end: by request, by signal, or because somebody has
