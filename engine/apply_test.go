@@ -133,6 +133,9 @@ func TestApplyEnds(t *testing.T) {
 		"look before a write: lost":   {first: lookFails(4, errLost), code: engine.Unknown, state: engine.Applying, puts: 1},
 		"look after a write: lost":    {first: lookFails(3, errLost), code: engine.Unknown, state: engine.Applying, puts: 1},
 		"edited before its write":     {first: edited("reachable", manifest), code: engine.Conflict, state: engine.Applying, puts: 4, says: "/etc/manifest.yaml is file 0644 0:0, 4 bytes sha256:"},
+		"edited right after its write": {first: func(w *world) {
+			w.node.React = func(c engine.Change) { must(w.node.WriteFile(c.At, []byte("mine"), 0o644)) }
+		}, code: engine.Conflict, state: engine.Applying, puts: 1, says: "in doubt"},
 		"edited before the rollback":  {first: func(w *world) { edited("pod", manifest)(w); failAfter(w, "events") }, code: engine.Incomplete, state: engine.Unfinished, puts: 5, says: "/etc/manifest.yaml is file 0644 0:0, 4 bytes sha256:"},
 		"rollback: put refused":       {first: func(w *world) { checking("events", &engine.Failed{Why: "no"})(w); putFails(6, full)(w) }, code: engine.Incomplete, state: engine.Unfinished, puts: 5, says: "disk full"},
 		"rollback: put lost":          {first: func(w *world) { checking("events", &engine.Failed{Why: "no"})(w); putFails(6, errLost)(w) }, code: engine.Incomplete, state: engine.Unfinished, puts: 5, says: "hcrun resume run-1"},

@@ -106,6 +106,9 @@ func TestEveryCrash(t *testing.T) {
 		}
 	})
 	t.Run("double", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("every pair of points takes seconds")
+		}
 		for _, j := range journeys(short) {
 			if j.single {
 				continue

@@ -156,7 +156,7 @@ func (w *world) history(t testing.TB) string {
 	var b strings.Builder
 	for _, e := range w.journal.Durable() {
 		switch e.Kind {
-		case engine.EvSettled, engine.EvChecked, engine.EvFailed, engine.EvEvidence:
+		case engine.EvIntent, engine.EvSettled, engine.EvChecked, engine.EvFailed, engine.EvEvidence:
 			fmt.Fprintf(&b, "%s %d.%d down=%v %s %s skip=%v keep=%v\n", e.Kind, e.Op.Step, e.Op.Change, e.Op.Down, e.Op.Path, e.Op.Text, e.Op.Skip, e.Op.Keep)
 		case engine.EvTurned, engine.EvLanded, engine.EvRolledBack:
 			fmt.Fprintf(&b, "%s %s changed=%v clean=%v left=%v by=%s\n", e.Kind, e.End.Why, e.End.Changed, e.End.Clean, e.End.Left, e.End.By)

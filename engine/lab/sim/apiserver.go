@@ -9,7 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -23,6 +23,7 @@ const (
 	hooksAfter  = 1900 * time.Millisecond // 500: hooks are not finished
 	readyAfter  = 2800 * time.Millisecond // 200
 	flapEvery   = 20 * time.Second
+	etcdLook    = 200 * time.Millisecond // how often a starting server tries its etcd again
 )
 
 // The phases of a starting API server.
@@ -67,6 +68,9 @@ func (a *apiserver) run(ctx context.Context) int {
 			a.log.klog('E', "run.go:72", "command failed", "err", err)
 		}
 		return 1
+	}
+	if a.audit != nil {
+		defer a.audit.close()
 	}
 	a.log.klog('I', "server.go:150", "Version", "golang", "go1.24.12", "version", gitVersion)
 	if a.until(ctx, listenAfter) != nil {
@@ -155,8 +159,6 @@ func (a *apiserver) listen(ctx context.Context) (net.Listener, error) {
 
 // serve answers until ctx ends or the process crashes.
 func (a *apiserver) serve(ctx context.Context, l net.Listener, cert *tls.Certificate) (code int) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	a.k.node.note("listening")
 	if a.until(ctx, tlsAfter) != nil {
 		return 0
@@ -166,10 +168,11 @@ func (a *apiserver) serve(ctx context.Context, l net.Listener, cert *tls.Certifi
 	defer server.Close()
 	a.k.node.note("403")
 	go server.ServeTLS(l, "", "")
-	audited := make(chan struct{})
-	go func() { defer close(audited); a.auditTraffic(ctx) }()
-	defer func() { cancel(); <-audited }()
 	a.attached.Store(true)
+	if a.until(ctx, auditAfter) != nil {
+		return 0
+	}
+	defer a.auditTraffic(ctx)()
 	if a.until(ctx, hooksAfter) != nil {
 		return 0
 	}
@@ -179,7 +182,13 @@ func (a *apiserver) serve(ctx context.Context, l net.Listener, cert *tls.Certifi
 		return 0
 	}
 	a.phase.Store(phaseReady)
+	for a.unready() == "etcd" {
+		if a.k.clock.Sleep(ctx, etcdLook) != nil {
+			return 0
+		}
+	}
 	if a.unready() == "" {
+		a.k.ready.Store(a.uid)
 		a.k.node.note("200")
 	}
 	for {
@@ -217,6 +226,5 @@ func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
 // localEtcd tells whether the API server needs the etcd of its own node.
 func (a *apiserver) localEtcd() bool {
-	_, err := os.Stat(a.k.src.path("etcd.yaml"))
-	return err == nil || a.k.cri.runs("etcd")
+	return strings.Contains(a.flags["etcd-servers"], "127.0.0.1") || strings.Contains(a.flags["etcd-servers"], "localhost")
 }

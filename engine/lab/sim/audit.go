@@ -269,34 +269,40 @@ func (w *auditor) rotate() error {
 	return w.open()
 }
 
-// auditTraffic is what the rest of a cluster asks of an API server: a burst when it starts, then a
-// request every two seconds.
-func (a *apiserver) auditTraffic(ctx context.Context) {
+// auditTraffic is what the rest of a cluster asks of an API server: a burst when it starts, the first of
+// it before this returns, then a request every two seconds until the returned function is called.
+func (a *apiserver) auditTraffic(ctx context.Context) (stop func()) {
 	if a.audit == nil {
-		return
+		return func() {}
 	}
-	defer a.audit.close()
-	if a.until(ctx, auditAfter) != nil {
-		return
-	}
+	ctx, cancel := context.WithCancel(ctx)
 	all := traffic(a.k.node.Name)
-	for i := 0; ; i++ {
-		// Where the policy wants nothing of one request the next has its turn.
-		for try := range all {
-			q := all[(i+try)%len(all)]
-			if a.audit.record(newUUID(), &q) {
-				i += try
-				break
+	next := a.audit.one(all, 0)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			pause := 2 * time.Second
+			if next < len(all) {
+				pause = 50 * time.Millisecond
 			}
+			if a.k.clock.Sleep(ctx, pause) != nil {
+				return
+			}
+			next = a.audit.one(all, next)
 		}
-		pause := 2 * time.Second
-		if i < len(all) {
-			pause = 50 * time.Millisecond
-		}
-		if a.k.clock.Sleep(ctx, pause) != nil {
-			return
+	}()
+	return func() { cancel(); <-ended }
+}
+
+// one records the next request that the policy wants something of and returns the one after it.
+func (w *auditor) one(all []request, next int) int {
+	for try := range all {
+		if q := all[(next+try)%len(all)]; w.record(newUUID(), &q) {
+			return next + try + 1
 		}
 	}
+	return next + 1
 }
 
 func newUUID() string {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -30,7 +31,8 @@ type kubelet struct {
 	src    *source
 	relist time.Duration
 
-	broken signal // a flag file came or went
+	broken signal       // a flag file came or went
+	ready  atomic.Value // string: the UID of the API server's pod that became ready last
 
 	mu       sync.Mutex
 	workers  map[string]*worker
@@ -123,7 +125,9 @@ func (k *kubelet) run(ctx context.Context) error {
 			strays.flagged()
 			k.mended()
 		case <-relist.C:
-			k.src.list()
+			if !strays.early() {
+				k.src.list()
+			}
 		}
 		k.sync(ctx)
 	}

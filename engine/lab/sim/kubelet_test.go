@@ -163,7 +163,7 @@ func TestStray(t *testing.T) {
 	b := newBed(t)
 	old := b.read(manifestPath)
 	b.brk(breakStray)
-	b.seen("remove "+b.uid(old), "add ", "200")
+	b.seen("remove "+b.uid(old), "add", "200")
 	equal(t, "pods of that name", len(b.ps("-a")), 1)
 	stray := b.ps()[0].Labels["io.kubernetes.pod.uid"]
 	equal(t, "another pod", stray != b.uid(old), true)
@@ -182,7 +182,7 @@ func TestStrayLate(t *testing.T) {
 	old := b.read(manifestPath)
 	b.brk(breakStrayLate)
 	b.write(manifestPath, audited(old))
-	b.seen("add "+b.uid(audited(old)), "audited", "200", "remove "+b.uid(audited(old)), "add ", "200")
+	b.seen("add "+b.uid(audited(old)), "audited", "200", "remove "+b.uid(audited(old)), "add", "200")
 	equal(t, "the old manifest runs", strings.Contains(b.argv(), "--audit-"), false)
 	equal(t, "the false evidence is there", strings.Contains(b.read("var/log/kubernetes/audit.log"), "Event"), true)
 	b.write(manifestPath, old)

@@ -118,7 +118,7 @@ func (b *bed) seen(steps ...string) {
 		defer b.mu.Unlock()
 		at := 0
 		for i, what := range b.trace {
-			if strings.HasPrefix(what, steps[at]) {
+			if rest, ok := strings.CutPrefix(what, steps[at]); ok && (rest == "" || rest[0] == ' ') {
 				if at++; at == len(steps) {
 					b.trace = b.trace[i+1:]
 					return true

@@ -8,8 +8,9 @@ import (
 // strays plants and removes the copy of the manifest that the kubelet runs instead.
 type strays struct {
 	k       *kubelet
-	planted bool // by stray-late
-	was     bool // a flag of ours has been seen
+	planted string // by stray-late: the UID of the pod that it came with
+	skipped int    // re-lists since
+	was     bool   // a flag of ours has been seen
 }
 
 const (
@@ -49,15 +50,28 @@ func (s *strays) changing(name string) bool {
 		return false
 	}
 	switch changed := s.k.breaks.on(breakStrayLate, p.UID); {
-	case changed && !s.planted && old != nil:
-		s.planted = true
+	case changed && s.planted == "" && old != nil:
+		s.planted, s.skipped = p.UID, 0
 		s.k.src.hidden[strayFile] = true
 		s.copy(old)
 		return true
-	case !changed && s.planted:
+	case !changed && s.planted != "":
 		s.remove()
 	}
 	return false
+}
+
+// patience is how many re-lists an API server that does not become ready can put off.
+const patience = 6
+
+// early tells whether a re-list is to be left out: on a slow machine too the new API server is ready
+// once before the copy takes its place.
+func (s *strays) early() bool {
+	if s.planted == "" || s.skipped == patience || s.k.ready.Load() == s.planted {
+		return false
+	}
+	s.skipped++
+	return true
 }
 
 func (s *strays) copy(manifest []byte) {
@@ -69,6 +83,6 @@ func (s *strays) copy(manifest []byte) {
 }
 
 func (s *strays) remove() {
-	s.planted = false
+	s.planted = ""
 	_ = os.Remove(s.k.src.path(strayFile))
 }
