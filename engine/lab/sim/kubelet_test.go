@@ -27,7 +27,7 @@ func TestRestart(t *testing.T) {
 	b.until("200", func() bool { return b.count("200") == 1 })
 	want := []string{"remove " + b.uid(old), "add " + b.uid(audited(old)), "exited kube-apiserver 0 137", "collected " + b.uid(old),
 		"sandbox " + b.uid(audited(old)), "created kube-apiserver 0", "running kube-apiserver 0", "listening", "403", "audited", "500", "200"}
-	got := b.sequence("remove", "add", "exited", "collected", "sandbox", "created", "running", "listening", "403", "audited", "500", "200")
+	got := b.sequence("remove", "add", "exited kube-apiserver", "collected", "sandbox "+b.uid(old), "sandbox "+b.uid(audited(old)), "created kube-apiserver", "running kube-apiserver", "listening", "403", "audited", "500", "200")
 	if !slices.Equal(got, want) {
 		t.Errorf("a change is\n%q, want\n%q", got, want)
 	}
