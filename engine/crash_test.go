@@ -117,7 +117,7 @@ func TestEveryCrash(t *testing.T) {
 				t.Parallel()
 				tree, history, points := j.undisturbed(t, sites)
 				for i := 1; i <= points; i++ {
-					for k := 1; ; k++ {
+					for k := 1 + i%stride; ; k += stride {
 						w := j.make()
 						first, second, last := &enginetest.Fuse{At: i}, &enginetest.Fuse{At: k}, &enginetest.Fuse{}
 						j.once(w, first)

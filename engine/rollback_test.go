@@ -145,6 +145,22 @@ func TestRollbackOfDoubt(t *testing.T) {
 	}
 }
 
+// TestRollbackLeavesOthers holds that a file which the run never came to is none of its business.
+func TestRollbackLeavesOthers(t *testing.T) {
+	w := newWorld(runbook()...)
+	edited("reachable", manifest)(w)
+	if r, err := w.apply(t.Context()); engine.CodeOf(err) != engine.Conflict || r.InDoubt {
+		t.Fatalf("%q: %v", r.State, err)
+	}
+	r, err := w.rollback(t.Context())
+	if got := string(must2(w.node.ReadFile(manifest))); err != nil || r.State != engine.RolledBk || got != "mine" {
+		t.Errorf("%q, %q: %v", r.State, got, err)
+	}
+	if got := string(must2(w.node.ReadFile("/etc/policy.yaml"))); got != "old policy" {
+		t.Errorf("the policy is %q", got)
+	}
+}
+
 // TestRollbackOfLanded holds when a landed run may be rolled back.
 func TestRollbackOfLanded(t *testing.T) {
 	tests := map[string]struct {
