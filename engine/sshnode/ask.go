@@ -27,7 +27,16 @@ func (n *Node) take(ctx context.Context) error {
 
 func (n *Node) give() { n.turn <- struct{}{} }
 
-var errClosed = errors.New("closed")
+var (
+	errClosed   = errors.New("closed")
+	errPatience = errors.New("no answer for far longer than it should take")
+)
+
+// patience is how long a request may take that moves so many bytes: enough for a slow disk and a link
+// of 64 KiB a second, but not for ever.
+func patience(bytes int64) time.Duration {
+	return 10*time.Minute + time.Duration(bytes>>16)*time.Second
+}
 
 // ready makes sure that there is a worker; whoever calls it has the turn.
 func (n *Node) ready(ctx context.Context) error {

@@ -51,7 +51,9 @@ func (n *Node) look(ctx context.Context, budget int64, paths []string, want []in
 	}
 	var again []int
 	var refused error
-	err := n.read(ctx, "look at "+summary(words[1:]), func(w *worker) error {
+	limit, cancel := context.WithTimeoutCause(ctx, patience(0), errPatience)
+	defer cancel()
+	err := n.read(limit, "look at "+summary(words[1:]), func(w *worker) error {
 		if err := w.send("look", 0, 0, nil, 0, words...); err != nil {
 			return err
 		}
@@ -87,10 +89,10 @@ func (n *Node) look(ctx context.Context, budget int64, paths []string, want []in
 		}
 		return nil
 	})
-	if err == nil {
-		err = refused
+	if err != nil {
+		return nil, err
 	}
-	return again, err
+	return again, refused
 }
 
 // maxListing is more than a directory's 1000 names, or a link's target, can have.
@@ -203,7 +205,9 @@ func (n *Node) opener(path string, size int64) engine.Opener {
 // fetch copies the bytes of a file that must still have this size.
 func (n *Node) fetch(ctx context.Context, path string, size int64, to io.Writer) error {
 	var local error
-	err := n.read(ctx, "read "+path, func(w *worker) error {
+	limit, cancel := context.WithTimeoutCause(ctx, patience(size), errPatience)
+	defer cancel()
+	err := n.read(limit, "read "+path, func(w *worker) error {
 		if err := w.send("look", 0, 0, nil, 0, strconv.FormatInt(size, 10), path); err != nil {
 			return err
 		}

@@ -37,9 +37,10 @@ func (n *Node) Observe(ctx context.Context, argv ...string) ([]byte, error) {
 	}
 	seconds := max(1, int(limit/time.Second))
 	var out output
-	err := n.read(ctx, "run "+argv[0], func(w *worker) error {
-		late := time.AfterFunc(time.Duration(seconds)*time.Second+15*time.Second, w.abandon)
-		defer late.Stop() // a command's own daemon may hold its output open for good
+	// A daemon that the command leaves behind may hold its output open for good.
+	bounded, cancel := context.WithTimeoutCause(ctx, time.Duration(seconds)*time.Second+15*time.Second, errPatience)
+	defer cancel()
+	err := n.read(bounded, "run "+argv[0], func(w *worker) error {
 		if err := w.send("run", seconds, engine.MaxOutput, nil, 0, argv...); err != nil {
 			return err
 		}

@@ -34,15 +34,18 @@ func (n *Node) Put(ctx context.Context, c engine.Change) error {
 		}
 		defer payload.Close()
 	}
+	limit, cancel := context.WithTimeoutCause(ctx, patience(job.size), errPatience)
+	defer cancel()
 	var r record
-	err = n.ask(ctx, op, func(w *worker) error {
+	err = n.ask(limit, op, func(w *worker) error {
 		if err := w.send("put", 0, 0, payload, job.size, job.words(w.labels)...); err != nil {
 			return err
 		}
-		r, err = w.receive(0)
+		answer, err := w.receive(0)
 		if err != nil {
 			return err
 		}
+		r = answer
 		return job.valid(r)
 	})
 	if err != nil {
