@@ -38,7 +38,7 @@ const (
 	EvSaid       EventKind = "said"        // what a check sees while it waits
 	EvChecked    EventKind = "checked"     // proven
 	EvFailed     EventKind = "failed"      // disproven, drifted, or not to be done
-	EvEvidence   EventKind = "evidence"    // kept for the operator
+	EvEvidence   EventKind = "evidence"    // kept for the operator, before the failure that it belongs to
 	EvTurned     EventKind = "turned"      // from here on the run goes down: rollback
 	EvPaused     EventKind = "paused"      // stopped in the middle; resume goes on
 	EvLanded     EventKind = "landed"      // all done and verified

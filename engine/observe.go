@@ -13,6 +13,7 @@ type reads struct {
 	flags    string   // flags it may have, space separated; "=" behind one that takes a value
 	operands bool     // may have other words
 	prefix   string   // ... which begin so
+	must     string   // a flag without which it would do something else than read
 }
 
 // readOnly is the table of commands that Observe runs. A flag that is not here is refused: most of
@@ -42,7 +43,7 @@ func readOnly(name string) (reads, bool) {
 	case "getent":
 		return reads{subs: []string{"passwd", "group", "hosts"}, operands: true}, true
 	case "kubelet":
-		return reads{flags: "--version"}, true
+		return reads{flags: "--version", must: "--version"}, true
 	case "kubeadm":
 		return reads{subs: []string{"version"}, flags: "-o= --output="}, true
 	}
@@ -58,6 +59,9 @@ func ReadOnly(argv []string) error {
 	rule, ok := readOnly(argv[0])
 	if !ok {
 		return fmt.Errorf("%q is not in the table of commands that can only read", argv[0])
+	}
+	if rule.must != "" && !slices.Contains(argv, rule.must) {
+		return fmt.Errorf("%s without %s does not only read", argv[0], rule.must)
 	}
 	words := argv[1:]
 	if len(rule.subs) > 0 {

@@ -96,8 +96,11 @@ func (p *planner) round(ctx context.Context, pb *Playbook) ([]PlannedStep, error
 			steps[i].Check, err = json.Marshal(t)
 		}
 		switch {
-		case errors.Is(err, ErrLater) || err != nil && len(p.want) > 0:
+		case err != nil && len(p.want) > 0: // also an error that the missing view may have caused
 			continue
+		case errors.Is(err, ErrLater):
+			err = errors.New("the task waits for a path that it has not asked for")
+			fallthrough
 		case err != nil:
 			refused := &StepError{Index: i, Kind: s.Task.Kind(), Name: s.Name, Err: err}
 			if !precaution {
@@ -141,6 +144,10 @@ func (p *planner) changes(ctx context.Context, t Changer, view map[string]Image)
 	for _, c := range planned {
 		was, looked := view[c.At]
 		switch {
+		case looked && (was.Kind == Link || was.Kind == Other):
+			return nil, Problemf(Security, "%s is %s: it is neither followed nor replaced", c.At, was)
+		case c.After.Kind != Absent && c.After.Kind != File && c.After.Kind != Dir:
+			return nil, fmt.Errorf("the task planned %q to be at %s", c.After.Kind, c.At)
 		case !looked || !c.Before.Matches(was) || touched[c.At]:
 			return nil, fmt.Errorf("the task planned %s on something else than what it looked at", c.At)
 		case c.Before.Kind == File && !c.Before.AnyContent && c.Before.Content.Size() > MaxKept:

@@ -89,6 +89,10 @@ func (pb *Playbook) Prepare(files fs.FS) error {
 	}
 	seen := map[string]bool{}
 	prepare := func(i int, gate bool, name string, t Task) {
+		if t == nil {
+			errs = append(errs, fmt.Errorf("%q has no task", name))
+			return
+		}
 		fail := func(err error) {
 			errs = append(errs, &StepError{Index: i, Gate: gate, Kind: t.Kind(), Name: name, Err: err})
 		}
@@ -114,15 +118,15 @@ func (pb *Playbook) Prepare(files fs.FS) error {
 			continue
 		}
 		prepare(i, false, s.Name, s.Task)
-		if s.OnFailure != RollBack && s.OnFailure != Eventful {
+		if s.Task != nil && s.OnFailure != RollBack && s.OnFailure != Eventful {
 			errs = append(errs, &StepError{Index: i, Kind: s.Task.Kind(), Name: s.Name, Err: &FieldError{Field: "on_failure", Err: fmt.Errorf(`%q is neither "rollback" nor "eventful"`, s.OnFailure)}})
 		}
-		if (s.OnRollback || s.OnFailure != RollBack) && !isChecker(s.Task) {
+		if s.Task != nil && (s.OnRollback || s.OnFailure != RollBack) && !isChecker(s.Task) {
 			errs = append(errs, &StepError{Index: i, Kind: s.Task.Kind(), Name: s.Name, Err: errors.New("on_rollback and on_failure belong to checks; this task changes files")})
 		}
 	}
 	for i, g := range pb.Gates {
-		if g.On != Peers && g.On != Self && g.On != All {
+		if g.Task != nil && g.On != Peers && g.On != Self && g.On != All {
 			errs = append(errs, &StepError{Index: i, Gate: true, Kind: g.Task.Kind(), Name: g.Name, Err: &FieldError{Field: "on", Err: fmt.Errorf(`%q is none of "peers", "self" and "all"`, g.On)}})
 		}
 		prepare(i, true, g.Name, g.Task)

@@ -40,8 +40,9 @@ type Checker interface {
 	// Mark remembers, before the first write of the run, what "new" will have to mean: log offsets,
 	// old container ids, the node's time. It asks whatever Check will have to ask once, so that what
 	// cannot answer is known before anything is touched (*Unavailable, or a *Problem with code
-	// Preflight or Security). planned is every change of the run, in order. ErrNotNeeded skips the
-	// check. The mark is journaled as JSON: no secrets in it.
+	// Preflight or Security). planned is every change of the run, in order; on the way down it is the
+	// one inverse that will be made between Mark and Check. ErrNotNeeded skips the check. The mark is
+	// journaled as JSON: no secrets in it.
 	Mark(ctx context.Context, w Watch, planned []Change) (Mark, error)
 	// Check polls until the fact is proven (nil), disproven (*Failed) or its own deadline has passed
 	// (*Failed or *Unavailable). When the node cannot be reached, or ctx ended, it returns that error
