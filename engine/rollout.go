@@ -55,6 +55,11 @@ func (r *Run) counts() bool {
 	return !r.FirstWrite.IsZero() || r.State == Landed || r.State == Untouched && len(r.Failed) > 0
 }
 
+// NeedsAck reports whether the run has ended eventfully and nobody has said that it was looked at.
+func (r *Run) NeedsAck() bool {
+	return !r.Open() && r.counts() && (r.State != Landed || !r.Clean) && r.Acked == nil
+}
+
 func latest(past []*Run) map[string]*Run {
 	runs := map[string]*Run{}
 	for _, r := range past {
@@ -142,7 +147,7 @@ func (ro rollout) clean(node string) []Hold {
 	}
 	var holds []Hold
 	for _, name := range slices.Sorted(maps.Keys(eventful)) {
-		if r := eventful[name]; r.Acked == nil {
+		if r := eventful[name]; r.NeedsAck() {
 			holds = append(holds, Hold{Guard: GuardClean, Why: fmt.Sprintf("run %s on %s was eventful (%s) and nobody has acknowledged it", r.ID, name, r.eventful())})
 		}
 	}
