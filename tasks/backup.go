@@ -50,8 +50,6 @@ var (
 const (
 	// kubeadmManifests is where kubeadm tells the kubelet to look for static pods.
 	kubeadmManifests = "/etc/kubernetes/manifests"
-	// kubeletConfig is where kubeadm writes the kubelet's configuration, which names the folder.
-	kubeletConfig = "/var/lib/kubelet/config.yaml"
 	// maxPeek is how many bytes of a manifest or configuration are read to see what it is.
 	maxPeek = 1 << 20
 )
