@@ -19,6 +19,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,7 +73,7 @@ func (n *scripted) Dial(_ context.Context, _, addr string) (net.Conn, error) {
 	switch {
 	case n.dialErr != nil:
 		return nil, n.dialErr
-	case !ok || l.down:
+	case !ok || l.down.Load():
 		return nil, errors.New("connection refused")
 	}
 	near, far := net.Pipe()
@@ -102,8 +103,10 @@ func (n *scripted) serve(addr string, config *tls.Config, h http.HandlerFunc) (l
 	}
 	go srv.Serve(listener)
 	return l, func() {
+		// Of the bubble's time: both ends of a pipe say goodbye and none listens. Closing a server that
+		// still has connections would hold its lock meanwhile, and locks stop a bubble's time.
+		time.Sleep(2 * time.Minute)
 		srv.Close()
-		time.Sleep(2 * time.Minute) // of the bubble: both ends of a pipe say goodbye and none listens
 	}
 }
 
@@ -111,7 +114,7 @@ func (n *scripted) serve(addr string, config *tls.Config, h http.HandlerFunc) (l
 type pipeListener struct {
 	conns chan net.Conn
 	done  chan struct{}
-	down  bool
+	down  atomic.Bool
 }
 
 func (l *pipeListener) Accept() (net.Conn, error) {

@@ -66,7 +66,7 @@ func TestHttpCheck(t *testing.T) {
 					}
 				})
 				defer stop()
-				l.down = test.status(0) == 0
+				l.down.Store(test.status(0) == 0)
 				if test.lost {
 					n.dialErr = &engine.LostError{Node: "master1", Err: errors.New("eof")}
 				}
@@ -76,7 +76,7 @@ func TestHttpCheck(t *testing.T) {
 				wants(t, verdict(err), test.mark...)
 				began = time.Now()
 				if test.status(1000) != 0 {
-					time.AfterFunc(10*time.Second, func() { l.down = false })
+					time.AfterFunc(10*time.Second, func() { l.down.Store(false) })
 				}
 				err = task.Check(t.Context(), n.watch(), nil)
 				wants(t, verdict(err), test.want...)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,16 +36,20 @@ type stamped struct {
 type fakeLoki struct {
 	streams func() []stream
 	wrong   func(n int, r *http.Request) (status int, body string) // 0: answer properly
+
+	mu      sync.Mutex
 	asked   int
-	headers http.Header
-	queries []string
+	headers http.Header // of the last request
 }
 
 func (f *fakeLoki) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
 	f.asked++
 	f.headers = r.Header
+	n := f.asked
+	f.mu.Unlock()
 	if f.wrong != nil {
-		if status, body := f.wrong(f.asked, r); status != 0 {
+		if status, body := f.wrong(n, r); status != 0 {
 			w.Header().Set("Location", "https://login.example.org/")
 			w.WriteHeader(status)
 			fmt.Fprint(w, body)
@@ -54,7 +59,6 @@ func (f *fakeLoki) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var data any
 	switch what := strings.TrimPrefix(r.URL.Path, "/prefix/loki/api/v1/"); {
 	case what == "query_range":
-		f.queries = append(f.queries, r.FormValue("query"))
 		data = map[string]any{"resultType": "streams", "result": f.lines(r)}
 	case what == "series":
 		data = f.matching(r.FormValue("match[]"))
@@ -226,7 +230,7 @@ func TestLokiQuery(t *testing.T) {
 			}},
 		{name: "a body without end", max: 130, want: []string{"unavailable: ", "larger than what is read"},
 			wrong: func(now time.Duration, _ int, _ *http.Request) (int, string) {
-				return map[bool]int{true: 200}[now > 115*time.Second], strings.Repeat("x", loki.MaxBody+1)
+				return map[bool]int{true: 200}[now > 118*time.Second], strings.Repeat("x", loki.MaxBody+1)
 			}},
 		{name: "malformed", max: 125, want: []string{"unavailable: ", "not as a Loki does"},
 			wrong: func(now time.Duration, _ int, _ *http.Request) (int, string) {
@@ -242,7 +246,7 @@ func TestLokiQuery(t *testing.T) {
 				lines := append(many(21000, t0.Add(-50*time.Second), event(t0.Add(-50*time.Second))), many(2, t0.Add(time.Second), event(t0.Add(time.Second)))...)
 				return []stream{audit("master1", lines...)}
 			}},
-		{name: "one new line is not counted twice", max: 125, task: func(l *LokiQuery) { l.Count = 1001 }, want: []string{"failed: Loki has 1000 of 1001", "too few"},
+		{name: "one new line is not counted twice", max: 125, task: func(l *LokiQuery) { l.Count, l.Timeout = 1001, 4*engine.Second }, want: []string{"failed: Loki has 1000 of 1001", "too few"},
 			streams: func(t0, now time.Time) []stream {
 				return []stream{audit("master1", many(1000, t0.Add(time.Second), event(t0.Add(time.Second)))...)}
 			}},
@@ -280,6 +284,8 @@ func TestLokiQuery(t *testing.T) {
 				if took := time.Since(began).Seconds(); took > test.max {
 					t.Errorf("took %.1f s", took)
 				}
+				f.mu.Lock()
+				defer f.mu.Unlock()
 				if f.headers.Get("Cache-Control") != "no-cache" {
 					t.Error("caches may answer")
 				}
@@ -330,7 +336,7 @@ func TestLokiQueryMark(t *testing.T) {
 				f := &fakeLoki{streams: func() []stream { return nil }, wrong: test.wrong}
 				l, stop := n.serve("loki:3100", nil, f.ServeHTTP)
 				defer stop()
-				l.down = test.down
+				l.down.Store(test.down)
 				task := shipped()
 				if test.task != nil {
 					test.task(task)

@@ -89,7 +89,7 @@ func (c *control) now() frame {
 			f = next
 		}
 	}
-	c.servers["127.0.0.1:6443"].down = f.ready == 0
+	c.servers["127.0.0.1:6443"].down.Store(f.ready == 0)
 	for at, text := range f.files {
 		c.files[at] = text
 	}
