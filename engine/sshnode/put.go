@@ -72,7 +72,7 @@ func (n *Node) outcome(op string, c engine.Change, r record) error {
 		return engine.ErrNotEmpty
 	case statusRefused:
 		p := n.config.preflight(nil, "%s: refused: %s", op, clip(r.text)).(*engine.Problem)
-		if strings.Contains(r.text, "symbolic link") {
+		if !strings.Contains(r.text, "hard links") {
 			p.Code = engine.Security
 		}
 		return p

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/hcrun/hcrun/engine"
@@ -37,7 +38,7 @@ func lay(t *testing.T, path, text string, i engine.Image) {
 	default:
 		return
 	}
-	if err = errors.Join(err, os.Chmod(path, os.FileMode(i.Mode))); err != nil {
+	if err = errors.Join(err, syscall.Chmod(path, uint32(i.Mode))); err != nil {
 		t.Fatal(err)
 	}
 }

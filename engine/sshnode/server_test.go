@@ -1,7 +1,6 @@
 package sshnode
 
 import (
-	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/binary"
@@ -33,8 +32,9 @@ type server struct {
 	host     ssh.Signer
 	channels atomic.Int32
 	conns    atomic.Int32
-	wrap     func(in io.Reader) io.Reader                  // what the worker's stdin passes through
+	wrap     func(in io.Reader) io.Reader                // what the worker's stdin passes through
 	tamper   func(out io.Writer, nonce string) io.Writer // what its stdout passes through
+	started  func(pid int)
 	config   Config
 }
 
@@ -189,6 +189,9 @@ func (s *server) run(ch ssh.Channel, nonce string) {
 	if err1 != nil || err2 != nil || cmd.Start() != nil {
 		return
 	}
+	if s.started != nil {
+		s.started(cmd.Process.Pid)
+	}
 	var from io.Reader = ch
 	if s.wrap != nil {
 		from = s.wrap(ch)
@@ -213,6 +216,3 @@ func (s *server) dial(t *testing.T) *Node {
 	t.Cleanup(func() { n.Close() })
 	return n
 }
-
-// background is a context that outlives t.Context, for clean-ups.
-func background() context.Context { return context.Background() }

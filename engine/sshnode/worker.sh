@@ -16,6 +16,8 @@ arm() { ( exec 3<&- 4>&-; trap - HUP INT PIPE; trap 'kill $!; exit' TERM
   sleep "$1" & wait; kill $$; sleep 2; kill -KILL $$ ) & lease=$!; }
 part() { dd bs=65536 count="$1" iflag=fullblock,count_bytes; }
 cap() { part "$1"; cat >/dev/null; }
+# A payload that cannot be taken must end the worker: what is left of it would be read as requests.
+pay() { part "$plen" <&3 || kill $$; }
 clean() { printf %s "$1" | tr -c ' -~' ' ' | cut -c 1-1000; }
 try() { e=$("$@" 2>&1); }
 
@@ -33,7 +35,7 @@ look() { b=$1; shift
     see "$f" || { say 75 0 "$(clean "$s")"; continue; }
     case $k in
     8*) [ "$sz" -le "$b" ] || sz=0; b=$((b-sz)); say 0 "$sz" "$s"
-      [ "$sz" = 0 ] || { cat "$f"; exec yes; } | part "$sz" >&4; continue;;
+      [ "$sz" = 0 ] || { cat "$f"; exec yes; } | part "$sz" >&4 || bye; continue;;
     4*) x=$(names "$f") || { say 75 0 "$(clean "cannot list $f")"; continue; };;
     a*) x=$(readlink -n "$f"; echo /); x=${x%/};;
     esac
@@ -63,7 +65,7 @@ run() { ( trap - HUP INT TERM PIPE; exec 3<&-
 # what see finds. Statuses: 0 done, 75 nothing has changed, 76 unknown, 77 something else is there,
 # 78 not empty, 79 refused for safety.
 put() { st=75 e= p= t=; place "$@"
-  [ "$plen" = 0 ] || part "$plen" <&3
+  [ "$plen" = 0 ] || pay
   untemp
   if [ $st = 75 ] && [ -n "$p" ]; then # what is there now tells what the failed step did
     st=76; see "$f" && case $s in $b) st=75;; $a) ;; *) st=77 e=$s;; esac; fi
@@ -71,7 +73,8 @@ put() { st=75 e= p= t=; place "$@"
 place() { d=$1 f=./$2 how=$3 b=$4 a=$5 m=$6 o=$7 l=$8; shift 8
   if ! cd -P "$d"; then try ls -d "$d/." && e="cannot enter the directory"; return; fi
   [ "$(pwd -P)" = "$d" ] || { st=79 e="the directory is reached through a symbolic link: it is $(pwd -P)"; return; }
-  sweep
+  safe || return
+  sweep; t=./.hcrun-$n-$$; untemp; t=./.hcrun-$n-$$
   see "$f" || { e=$s; return; }
   case $s in
   $a) [ "$s" = - ] || try sync "$f" || return; try sync . && st=0 e=already; return;;
@@ -81,8 +84,7 @@ place() { d=$1 f=./$2 how=$3 b=$4 a=$5 m=$6 o=$7 l=$8; shift 8
   file*|copy*|drop*) st=79 e="has other hard links"; return;; esac
   case $how in
   file|copy) write && fits && swap;;
-  dir) try mkdir "./.hcrun-$n-$$" || return
-    t=./.hcrun-$n-$$; dress "$t" && fits || return
+  dir) try mkdir "$t" && dress "$t" && fits || return
     p=1; try mv -nT "$t" "$f" || return; [ ! -e "$t" ] || return; t=; try sync "$f";;
   meta) p=1; { [ "$o" = "$2" ] || try chown "$o" "$f"; } && try chmod "$m" "$f" && label "$f" && try sync "$f" ||
     { chown "$2" "$f"; chmod "$1" "$f"; false; };;
@@ -91,12 +93,19 @@ place() { d=$1 f=./$2 how=$3 b=$4 a=$5 m=$6 o=$7 l=$8; shift 8
   esac || return
   try sync . || return
   see "$f" && case $s in $a) st=0 e=done;; *) e="it was changed again at once";; esac; }
+safe() { # nobody but root and us can rename what is on the way
+  x= y=/; set --; IFS=/; for q in $d; do [ -z "$q" ] || { x=$x/$q; set -- "$@" "$x"; }; done; IFS=' '
+  e=$(stat -c '%u %A %n' / "$@" 2>&1) || return
+  IFS=$nl; for q in $e; do IFS=' '; case $q in
+    "0 "????????w[!tT]*|"$me "????????w[!tT]*) st=79 e="everybody can write a directory on the way: $q"; return 1;;
+    "0 "d*|"$me "d*) ;;
+    *) st=79 e="a directory on the way belongs to somebody else: $q"; return 1;; esac; done; IFS=' '; }
 label() { [ "$l" = - ] || try chcon "$l" "$1"; }
 dress() { try chown "$o" "$1" && try chmod "$m" "$1" && label "$1"; }
 seen() { x=$(ls -ld "$1"); x=${x%% *}; x=${x#??????????} # "+" is an ACL
   [ -z "$fa" ] || x=$x$(getfattr -d -m - -e hex "$1" | grep -v '^# file'); }
 write() { # the temp file, complete except for its sync
-  e=$( ( set -C; : >"./.hcrun-$n-$$" ) 2>&1 ) || return; t=./.hcrun-$n-$$
+  e=$( ( set -C; : >"$t" ) 2>&1 ) || return
   if [ "$s" != - ]; then
     if [ $how = copy ]; then try cp $cpc "$f" "$t"; else [ -z "$cpa" ] || try cp $cpa "$f" "$t"; fi || return
     seen "$f"; y=$x; seen "$t"
@@ -105,7 +114,7 @@ write() { # the temp file, complete except for its sync
   fi
   if [ "$plen" != 0 ]; then
     try chmod 600 "$t" || return
-    e=$(part "$plen" <&3 | ( ( cat >"$t" ) 2>&1; r=$?; cat >/dev/null; exit $r )); r=$?; plen=0
+    e=$(pay | ( ( cat >"$t" ) 2>&1; r=$?; cat >/dev/null; exit $r )); r=$?; plen=0
     [ $r = 0 ] || return
   fi
   dress "$t"; }
@@ -148,7 +157,7 @@ for x in 'mv -fT' 'mv -nT' 'ln -T' sync; do # each must get as far as not findin
 command -v getfattr && fa=1
 cpa='-T --attributes-only --preserve=all' cpc='-T --preserve=all'
 y=$(cp $cpa /./-/a /./-/b 2>&1); case $y in *'No such file'*) ;; *) cpa= cpc='-p';; esac
-printf '\n' >&4; say 0 0 "hello 1 $(id -u) $z"
+me=$(id -u); printf '\n' >&4; say 0 0 "hello 1 $me $z"
 arm 60
 while read -r seq verb tmo plen omax <&3 && IFS= read -r args <&3; do
   if [ -n "$job" ]; then wait "$job"; job=; fi

@@ -1,0 +1,209 @@
+package sshnode
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/hcrun/hcrun/engine"
+)
+
+// saboteur puts a wrapper before every tool that put uses; one of their calls goes wrong.
+type saboteur struct{ dir string }
+
+const wrapper = `#!/bin/sh
+w=%[1]s
+[ -e $w/armed ] || exec %[2]s "$@"
+read -r n <$w/count; n=$((n+1)); echo $n >$w/count
+read -r at how <$w/armed
+[ $n = "$at" ] || exec %[2]s "$@"
+echo %[3]s >$w/hit
+case $how in
+fail) echo '%[3]s: Input/output error' >&2; exit 1;;
+late) %[2]s "$@"; exit 1;;
+kill) read -r p <$w/pid; kill -9 $p; exit 1;;
+killed-after) %[2]s "$@"; read -r p <$w/pid; kill -9 $p; exit 0;;
+esac
+`
+
+func newSaboteur(t *testing.T) *saboteur {
+	s := &saboteur{dir: t.TempDir()}
+	for _, tool := range strings.Fields("cat chmod chown cp cut dd grep ln ls mkdir mv rm rmdir sha256sum stat sync") {
+		real, err := exec.LookPath(tool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(s.dir, tool), fmt.Appendf(nil, wrapper, s.dir, real, tool), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+func (s *saboteur) arm(t *testing.T, at int, how string) {
+	writeFile(t, filepath.Join(s.dir, "count"), "0\n")
+	writeFile(t, filepath.Join(s.dir, "armed"), fmt.Sprintf("%d %s\n", at, how))
+	os.Remove(filepath.Join(s.dir, "hit"))
+}
+
+// disarm returns the tool whose call went wrong, "" when there were fewer calls.
+func (s *saboteur) disarm() string {
+	os.Remove(filepath.Join(s.dir, "armed"))
+	b, _ := os.ReadFile(filepath.Join(s.dir, "hit"))
+	return strings.TrimSpace(string(b))
+}
+
+// TestToolsThatFail has every call of every tool fail, fail after it did its work, and take the worker
+// with it: no put is ever acknowledged that did not happen, and there is never anything but Before or
+// After.
+func TestToolsThatFail(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a few hundred puts")
+	}
+	chosen := " create, create any, replace, adjust, adjust any, remove, remove any, make directory, adjust directory, remove directory,"
+	for _, how := range []string{"fail", "late", "kill", "killed-after"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			sab := newSaboteur(t)
+			s := serve(t, &server{env: []string{"PATH=" + sab.dir + ":" + os.Getenv("PATH")}, started: func(pid int) {
+				writeFile(t, filepath.Join(sab.dir, "pid"), strconv.Itoa(pid)+"\n")
+			}})
+			n := s.dial(t)
+			for _, c := range putCases() {
+				at := 1
+				for strings.Contains(chosen, " "+c.name+",") && c.sabotage(t, n, sab, at, how) {
+					at++
+				}
+				if at > 1 && at < 6 {
+					t.Errorf("%s: only %d calls of tools were seen", c.name, at-1)
+				}
+			}
+		})
+	}
+}
+
+// sabotage has the call number at go wrong; false when there were not so many.
+func (c putCase) sabotage(t *testing.T, n *Node, sab *saboteur, at int, how string) bool {
+	t.Helper()
+	d := folder(t)
+	path := filepath.Join(d, "f")
+	lay(t, path, c.text, c.there)
+	change := engine.Change{At: path, Before: c.before, After: c.after}
+	if _, err := n.Look(t.Context(), path); err != nil { // a worker is there again
+		t.Fatal(err)
+	}
+	sab.arm(t, at, how)
+	err := n.Put(t.Context(), change)
+	tool := sab.disarm()
+	images, lookErr := n.Look(t.Context(), path)
+	if lookErr != nil {
+		t.Fatal(lookErr)
+	}
+	got := images[0]
+	what := fmt.Sprintf("%s, call %d, %s, put: %v, there: %s", c.name, at, tool, err, got)
+	var lost *engine.LostError
+	switch {
+	case err == nil && !c.after.Matches(got):
+		t.Errorf("%s: acknowledged and not there", what)
+	case engine.CodeOf(err) == engine.Preflight && !c.before.Matches(got):
+		t.Errorf("%s: said that nothing has changed", what)
+	case err != nil && engine.CodeOf(err) != engine.Preflight && !errors.As(err, &lost):
+		t.Errorf("%s: unexpected error", what)
+	case !c.before.Matches(got) && !c.after.Matches(got) && c.before.Kind == c.after.Kind && how == "kill":
+		t.Logf("%s: between mode and owner", what)
+	case !c.before.Matches(got) && !c.after.Matches(got):
+		t.Errorf("%s: neither before nor after", what)
+	}
+	for _, name := range strings.Fields(names(t, d)) {
+		if name != "f" && (name[0] != '.' || err == nil && tool != "rm" && tool != "grep" && tool != "stat") {
+			t.Errorf("%s: left %s", what, name)
+		}
+	}
+	if !c.after.Matches(got) {
+		if err := n.Put(t.Context(), change); err != nil {
+			t.Errorf("%s: again: %v", what, err)
+		}
+	}
+	if err := n.Put(t.Context(), engine.Change{At: d + "/g", Before: absent, After: file("g", 0o600)}); err != nil {
+		t.Errorf("%s: another: %v", what, err)
+	}
+	for _, name := range strings.Fields(names(t, d)) {
+		if name[0] == '.' && how != "fail" && how != "late" {
+			t.Errorf("%s: a later put did not clean up %s", what, name)
+		}
+	}
+	return tool != ""
+}
+
+// TestCut cuts a put at every byte of its frame: only a whole frame does anything, and nothing stays.
+func TestCut(t *testing.T) {
+	const nonce = "0123456789abcdef01234567"
+	d := folder(t)
+	at := filepath.Join(d, "f")
+	job, err := planPut(engine.Change{At: at, Before: absent, After: file("twelve bytes", 0o600)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := fmt.Sprintf("1 put 0 %d 0\n%s\ntwelve bytes", job.size, quote(job.words(false)...))
+	step := map[string]int{"dash": 5, "bash": 17, "busybox": 17}
+	for name, shell := range shells(t) {
+		t.Run(name, func(t *testing.T) {
+			for cut := 0; cut <= len(frame); cut++ {
+				if cut%step[name] != 0 && cut < len(frame)-14 {
+					continue
+				}
+				cmd := exec.Command(shell[0], append(append([]string{}, shell[1:]...), "-s", nonce)...)
+				in, err := cmd.StdinPipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				out, err := cmd.StdoutPipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				fmt.Fprint(in, script)
+				hello := make([]byte, 100)
+				for text := ""; !strings.Contains(text, "hello"); {
+					k, err := out.Read(hello)
+					if text += string(hello[:k]); err != nil {
+						t.Fatal(err, text)
+					}
+				}
+				fmt.Fprint(in, frame[:cut])
+				in.Close()
+				cmd.Wait()
+				want := ""
+				if cut == len(frame) {
+					want = "f"
+				}
+				if got := names(t, d); got != want {
+					t.Fatalf("cut at %d of %d: there is %q, want %q", cut, len(frame), got, want)
+				}
+				os.Remove(at)
+			}
+		})
+	}
+}
+
+// TestCutScript: a script that does not arrive whole does nothing at all.
+func TestCutScript(t *testing.T) {
+	for name, shell := range shells(t) {
+		t.Run(name, func(t *testing.T) {
+			for cut := 0; cut < len(script)-3; cut += 397 {
+				cmd := exec.Command(shell[0], append(append([]string{}, shell[1:]...), "-s", "x")...)
+				cmd.Stdin = strings.NewReader(script[:cut])
+				if out, _ := cmd.Output(); len(out) != 0 {
+					t.Fatalf("cut at %d, it said %q", cut, out)
+				}
+			}
+		})
+	}
+}
