@@ -35,7 +35,8 @@ type TailLog struct {
 	// { "objectRef.resource" = "pods", "annotations.pod-security.kubernetes.io/audit-violations" = "*" }.
 	// "*" stands for any value. In a list it is enough that one element fits. By default any object.
 	Match map[string]string `hcl:"match,optional" json:"match,omitempty"`
-	// Pattern is a regular expression (RE2) that a line of text must match: "level=(warn|error)".
+	// Pattern is a regular expression (RE2) that a line of text must match: "level=(warn|error)". By
+	// default any line.
 	Pattern string `hcl:"pattern,optional" json:"pattern,omitempty"`
 	// Count is how many such lines there must be. By default 1.
 	Count int `hcl:"count,optional" json:"count,omitempty"`

@@ -168,55 +168,6 @@ func lineIn(err error) int {
 	return 0
 }
 
-// yamlWalk visits every node as often as a decoder would, and gives up in time.
-type yamlWalk struct {
-	*findings
-	left    int
-	tooMuch bool
-}
-
-func (w *yamlWalk) node(n *yaml.Node, depth int) {
-	w.left--
-	switch {
-	case w.tooMuch:
-		return
-	case w.left < 0:
-		w.tooMuch = true
-		w.add(n.Line, "with its aliases it stands for more than %d values", maxNodes)
-		return
-	case depth > maxDepth:
-		w.tooMuch = true
-		w.add(n.Line, "it is nested more than %d deep", maxDepth)
-		return
-	}
-	if n.Kind == yaml.AliasNode {
-		w.node(n.Alias, depth+1)
-		return
-	}
-	if n.Kind == yaml.MappingNode {
-		w.keys(n)
-	}
-	for _, c := range n.Content {
-		w.node(c, depth+1)
-	}
-}
-
-// keys finds keys that are there twice.
-func (w *yamlWalk) keys(n *yaml.Node) {
-	seen := map[string]int{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		k := n.Content[i]
-		if k.Kind != yaml.ScalarNode || k.Tag == "!!merge" {
-			continue
-		}
-		if first, ok := seen[k.Value]; ok {
-			w.add(k.Line, "%q is there twice, first in line %d", k.Value, first)
-			continue
-		}
-		seen[k.Value] = k.Line
-	}
-}
-
 // json checks that there is exactly one JSON value, without repeated keys.
 func (f *findings) json() {
 	var raw json.RawMessage
