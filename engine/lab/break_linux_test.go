@@ -62,7 +62,7 @@ func TestBreakUnreachable(t *testing.T) {
 	equal(b, "a new connection hangs", ok && timeout.Timeout(), true)
 	select {
 	case err := <-answer:
-		t.Errorf("the connection that stood has answered: %v", err)
+		t.Fatalf("the connection that stood has answered: %v", err)
 	default:
 	}
 	b.sh("master2", "true")
@@ -91,7 +91,7 @@ func TestBreakUnreachableLate(t *testing.T) {
 	equal(b, "a new connection hangs", err != nil, true)
 	select {
 	case r := <-answer:
-		t.Errorf("the change was told: %+v", r)
+		t.Fatalf("the change was told: %+v", r)
 	default:
 	}
 	b.ok(Mend(t.Context(), b.dir, "master1"))
