@@ -140,7 +140,7 @@ func TestOptionalFieldsSayTheirDefault(t *testing.T) {
 		}
 		for _, f := range d.fields {
 			optional := !strings.Contains(f.about, "required") && !strings.HasPrefix(f.about, "block")
-			text := strings.ToLower(f.text)
+			text := strings.ToLower(strings.Join(strings.Fields(f.text), " "))
 			said := slices.ContainsFunc([]string{"default", "without it", "exactly one of", "instead of", "both"}, func(w string) bool { return strings.Contains(text, w) })
 			if optional && !said {
 				t.Errorf("%s.%s does not say what happens without it", k.Name, f.name)
