@@ -210,6 +210,9 @@ func plainCause(err error) string {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
+	if strings.Contains(err.Error(), "connection refused") { // a node's answer comes wrapped by who asked
+		return "connection refused"
+	}
 	return err.Error()
 }
 

@@ -147,35 +147,43 @@ type lineCount struct {
 	match   map[string]string
 	pattern *regexp.Regexp
 
+	looked                   bool // what was there at the first look is counted
 	seen, matched, malformed int
+	live                     int    // matched ones that came after it
 	example                  string // how the last line that does not match differs
 }
 
-// take counts lines, until enough match.
+// take counts lines, until enough match and one of them came while somebody looked.
 func (c *lineCount) take(lines []byte, enough int) {
 	for l := range bytes.Lines(lines) {
 		l = bytes.TrimSpace(l)
-		if len(l) == 0 || c.matched >= enough {
+		if len(l) == 0 || c.matched >= enough && (c.live > 0 || !c.looked) {
 			continue
 		}
 		c.seen++
-		if !c.json {
-			if c.pattern.Match(l) {
-				c.matched++
-			} else {
-				c.example = fmt.Sprintf("begins %q", cut(string(l), 80))
-			}
-			continue
-		}
-		obj, err := decodeLine(l)
-		if err != nil {
-			c.malformed++
-			continue
-		}
-		if why := mismatch(obj, c.match); why != "" {
+		if why := c.wrong(l); why != "" {
 			c.example = why
-		} else {
-			c.matched++
+			continue
+		}
+		c.matched++
+		if c.looked {
+			c.live++
 		}
 	}
+}
+
+// wrong says how a line does not match; "" when it does.
+func (c *lineCount) wrong(l []byte) string {
+	if !c.json {
+		if c.pattern.Match(l) {
+			return ""
+		}
+		return fmt.Sprintf("begins %q", cut(string(l), 80))
+	}
+	obj, err := decodeLine(l)
+	if err != nil {
+		c.malformed++
+		return "is not JSON"
+	}
+	return mismatch(obj, c.match)
 }

@@ -91,7 +91,7 @@ func (s *lokiSearch) absent(ctx context.Context) (why, hint string) {
 	case err != nil:
 		return unknown, s.refused(err).Why
 	case len(names) == 0:
-		return "Loki has no streams at all for " + s.tenant(), "is this the right tenant (LOKI_ORG_ID)?"
+		return "Loki has no streams at all for " + s.tenant(), "is this the right tenant (LOKI_ORG_ID), and does the shipper run?"
 	}
 	for _, m := range s.query.Matchers {
 		if m.Matches("") {
@@ -118,7 +118,7 @@ func (s *lokiSearch) absent(ctx context.Context) (why, hint string) {
 func (s *lokiSearch) noNode(ctx context.Context, start, end time.Time, values []string) (why, hint string) {
 	there, err := s.client.Series(ctx, s.plain.Selector(), start, end)
 	if err == nil && there && s.label != "" {
-		return fmt.Sprintf("%s has streams of other nodes only%s", s.plain.Selector(), near(s.node, values)), "does the shipper run on " + s.node + ", also past its taints? " + s.label + " is one of " + someOf(values)
+		return s.plain.Selector() + " has streams of other nodes only", "does the shipper run on " + s.node + ", also past its taints? " + s.label + " is one of " + someOf(values)
 	}
 	return s.query.Selector() + " matches no stream: each label is there, but on no stream all of them together", ""
 }

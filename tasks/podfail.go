@@ -151,10 +151,11 @@ func said(kept []engine.Evidence) string {
 // kubeletSays quotes why the kubelet makes no container; "" when its log does not tell.
 func kubeletSays(kept []engine.Evidence) string {
 	last := lastLine(kept, "kubelet-log", kubeletTrouble.MatchString)
-	if last == "" {
+	at := kubeletTrouble.FindStringIndex(last) // nil also when the word was cut off
+	if at == nil {
 		return ""
 	}
-	return "; the kubelet's log has: " + last
+	return "; the kubelet's log has: " + last[at[0]:]
 }
 
 var kubeletTrouble = regexp.MustCompile(`Create(Pod)?(Container|Sandbox)(Config)?Error|RunContainerError|ErrImage|ImagePullBackOff|couldn't parse as pod|[Cc]ould not process manifest|MountVolume\.SetUp failed|FailedMount|hostPath type check failed|back-off`)

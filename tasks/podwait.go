@@ -46,6 +46,7 @@ type podWait struct {
 func (p *podWait) wait(ctx context.Context) error {
 	timeout, stable := p.t.Timeout.Or(podTimeout), p.t.Stable.Or(podStable)
 	elapsed := p.w.Stopwatch()
+	told := ""
 	var good func() time.Duration // since the first good look of a row without a bad one
 	for {
 		last := good != nil && good() >= stable
@@ -62,8 +63,10 @@ func (p *podWait) wait(ctx context.Context) error {
 		case !ok && good != nil:
 			good = nil
 			p.flaps++
+			told = p.why
 			p.w.Say("no longer good: " + p.why)
-		case !ok:
+		case !ok && p.why != told:
+			told = p.why
 			p.w.Say(p.why)
 		}
 		if good == nil && elapsed() >= timeout {
@@ -188,6 +191,9 @@ func (p *podWait) same(ctx context.Context, id string, full bool) (bool, error) 
 	}
 	if why := p.want.differs(p.runs); why != "" {
 		p.why = fmt.Sprintf("container %.12s is not what the manifest says: %s", id, why)
+		if slices.Contains(p.mark.IDs, id) {
+			p.why = fmt.Sprintf("the container %.12s of before the undoing still runs: %s", id, why)
+		}
 		return false, nil
 	}
 	if slices.Contains(p.mark.IDs, id) && !p.want.mounted(p.runs) {

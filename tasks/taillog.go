@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/http"
 	"path"
 	"regexp"
 	"slices"
@@ -17,12 +18,15 @@ import (
 // TailLog waits until a log file on the node gets new lines of a kind.
 //
 // Only what is written after the change counts: where the file ended before the first write is
-// remembered. Rotation and truncation are followed. A file that is not there yet is waited for.
+// remembered. Rotation and truncation are followed. A file that is not there yet is waited for. And
+// one of the lines must come while the check looks: a log whose disk is full stops growing, and what
+// it has from before would be a false proof.
 //
 //	task "tail-log" "events" {
 //	  path   = "/var/log/kubernetes/audit.log"
 //	  match  = { kind = "Event", apiVersion = "audit.k8s.io/v1" }
 //	  count  = 5
+//	  probe  = "https://127.0.0.1:6443/hcrun-audit-probe"
 //	}
 type TailLog struct {
 	// Path of the log file on the node, absolute. A symbolic link is followed.
@@ -40,6 +44,14 @@ type TailLog struct {
 	Pattern string `hcl:"pattern,optional" json:"pattern,omitempty"`
 	// Count is how many such lines there must be. By default 1.
 	Count int `hcl:"count,optional" json:"count,omitempty"`
+	// Once is true for a log that says its word once: then no line has to come while the check looks.
+	// By default false.
+	Once bool `hcl:"once,optional" json:"once,omitempty"`
+	// Probe is an http or https address that is asked from the node before each look, so that there is
+	// something to log in a quiet hour. Whatever it answers is well, also 403 or 404. The server is
+	// verified as http-check does it. An API server logs requests for addresses that do not exist:
+	// "https://127.0.0.1:6443/hcrun-audit-probe". By default nothing is asked.
+	Probe string `hcl:"probe,optional" json:"probe,omitempty"`
 	// Timeout is how long to wait for them. By default "30s".
 	Timeout engine.Duration `hcl:"timeout,optional" json:"timeout,omitempty"`
 }
@@ -74,6 +86,9 @@ func (t *TailLog) Prepare(fs.FS) error {
 	}
 	if _, err := regexp.Compile(t.Pattern); err != nil {
 		return field("pattern", "%w", err)
+	}
+	if _, err := parseAddress(t.Probe); t.Probe != "" && err != nil {
+		return field("probe", "%w", err)
 	}
 	for _, at := range slices.Sorted(maps.Keys(t.Match)) {
 		if at == "" {
@@ -115,32 +130,64 @@ func (t *TailLog) Check(ctx context.Context, w engine.Watch, mark engine.Mark) e
 			return err
 		}
 	}
-	count, timeout := t.Count, t.Timeout.Or(logTimeout)
-	if count == 0 {
-		count = logCount
-	}
+	count, timeout := max(t.Count, logCount), t.Timeout.Or(logTimeout)
+	probe := t.prober(w)
 	elapsed := w.Stopwatch()
 	for {
+		if err := probe(ctx); err != nil {
+			return err
+		}
 		chunk, err := f.read(ctx)
 		if err != nil {
 			return err
 		}
+		more := len(chunk) >= maxChunk/2 // there is more to read at once
 		lines.take(chunk, count)
-		if lines.matched >= count {
+		if lines.matched >= count && (t.Once || lines.live > 0) {
 			w.Say(fmt.Sprintf("%d new lines in %s", lines.matched, t.Path))
 			return nil
 		}
-		if f.state == logGrowing {
+		lines.looked = lines.looked || !more
+		switch {
+		case lines.matched >= count:
+			w.Say(fmt.Sprintf("%d lines in %s; waiting for one that comes now", lines.matched, t.Path))
+		case f.state == logGrowing:
 			w.Say(fmt.Sprintf("%s grows; %d of %d lines so far", t.Path, lines.matched, count))
 		}
 		if elapsed() >= timeout {
 			return t.failed(f, lines, count, timeout)
 		}
-		if len(chunk) < maxChunk/2 { // else there is more to read at once
+		if !more {
 			if err := w.Sleep(ctx, logPoll); err != nil {
 				return err
 			}
 		}
+	}
+}
+
+// prober makes what provokes a line. Only a lost node is an error of it: whether something was logged
+// is for the log to say.
+func (t *TailLog) prober(w engine.Watch) func(context.Context) error {
+	if t.Probe == "" {
+		return func(context.Context) error { return nil }
+	}
+	e := (&HttpCheck{URL: t.Probe}).endpoint()
+	var client *http.Client
+	return func(ctx context.Context) (err error) {
+		if client == nil {
+			client, err = e.client(ctx, w)
+		}
+		if err == nil {
+			_, err = e.ask(ctx, w, client)
+		}
+		switch {
+		case err == nil:
+			return nil
+		case lost(ctx, err):
+			return err
+		}
+		w.Say(t.Probe + " " + e.saw(answer{}, err))
+		return nil
 	}
 }
 
@@ -157,7 +204,10 @@ func (t *TailLog) format() string {
 // failed tells the ways apart in which lines can be missing.
 func (t *TailLog) failed(f logTail, lines lineCount, count int, timeout time.Duration) error {
 	in := engine.Duration(timeout)
+	const room = "is there space left (df -h), is its folder mounted into the container, and does the writer's own log complain?"
 	switch {
+	case lines.matched >= count:
+		return &engine.Failed{Why: fmt.Sprintf("%s got %d lines after the change, but no further one within %s: it has stopped growing", t.Path, lines.matched, in), Hint: room}
 	case lines.seen > 0:
 		why := fmt.Sprintf("%d of %d lines came to %s within %s: %d were written", lines.matched, count, t.Path, in, lines.seen)
 		if lines.malformed > 0 {
@@ -173,8 +223,5 @@ func (t *TailLog) failed(f logTail, lines lineCount, count int, timeout time.Dur
 			Hint: "is its folder mounted into the container? Without the mount the container writes into itself",
 		}
 	}
-	return &engine.Failed{
-		Why:  fmt.Sprintf("nothing was written to %s within %s", t.Path, in),
-		Hint: "is there space left (df -h " + path.Dir(t.Path) + "), and does the writer's own log complain?",
-	}
+	return &engine.Failed{Why: fmt.Sprintf("nothing was written to %s within %s", t.Path, in), Hint: room}
 }

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -71,6 +72,9 @@ func TestTailLog(t *testing.T) {
 		{name: "new lines", task: task(nil), max: 11, want: []string{"proven"}, frames: []logFile{{-1, 7, old, 0}, {5, 7, old + event("Event"), 0}, {10, 7, old + event("Event") + event("Event"), 0}}, said: []string{"1 of 2 lines so far", "2 new lines"}},
 		{name: "only old lines", task: task(nil), max: 32, want: []string{"failed: nothing was written to /var/log/kubernetes/audit.log within 30s", "df -h"}, frames: []logFile{{-1, 7, old, 0}}},
 		{name: "no file before", task: task(nil), max: 6, want: []string{"proven"}, frames: []logFile{{-1, 0, "", 0}, {5, 7, old, 0}}, said: []string{"is not there yet"}},
+		{name: "stopped growing", task: task(nil), max: 32, want: []string{"failed: /var/log/kubernetes/audit.log got 2 lines after the change, but no further one within 30s", "df -h"}, frames: []logFile{{-1, 7, old, 0}, {-0.5, 7, old + event("Event") + event("Event") + event("Event"), 0}}},
+		{name: "said once", task: task(func(t *TailLog) { t.Once = true }), max: 1, want: []string{"proven"}, frames: []logFile{{-1, 7, old, 0}, {-0.5, 7, old + event("Event") + event("Event"), 0}}},
+		{name: "written before and while looking", task: task(nil), max: 21, want: []string{"proven"}, frames: []logFile{{-1, 7, old, 0}, {-0.5, 7, old + old, 0}, {20, 7, old + old + event("Event"), 0}}},
 		{name: "never a file", task: task(nil), max: 32, want: []string{"failed: ", "did not come into being", "mounted"}, frames: []logFile{{-1, 0, "", 0}}},
 		{name: "rotated", task: task(nil), max: 7, want: []string{"proven"}, frames: []logFile{{-1, 7, old, 0}, {5, 7, old + event("Event"), 0}, {6, 8, event("Event"), 0}}, said: []string{"was rotated"}},
 		{name: "truncated", task: task(nil), max: 6, want: []string{"proven"}, frames: []logFile{{-1, 7, old, 0}, {5, 7, event("Event") + event("Event"), 0}}, said: []string{"was truncated"}},
@@ -118,6 +122,34 @@ func TestTailLogMark(t *testing.T) {
 	}
 }
 
+// TestTailLogProbe provokes a line in a log that is quiet otherwise.
+func TestTailLogProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &logNode{began: time.Now(), frames: []logFile{{-1, 7, "", 0}}}
+		n.commands = n.run
+		ca, config := authority(t, "kubernetes")
+		n.files = map[string]string{kubeadmCA: ca}
+		_, stop := n.serve("127.0.0.1:6443", config, func(w http.ResponseWriter, r *http.Request) {
+			n.frames[0].text += fmt.Sprintf("{\"requestURI\":%q}\n", r.URL.Path)
+			http.Error(w, "forbidden", http.StatusForbidden)
+		})
+		defer stop()
+		task := &TailLog{Path: "/l", Match: map[string]string{"requestURI": "/hcrun"}, Count: 3, Probe: "https://127.0.0.1:6443/hcrun"}
+		mark, err := task.Mark(t.Context(), n.watch(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := task.Check(t.Context(), n.watch(), mark); err != nil {
+			t.Error(verdict(err))
+		}
+		n.files = nil
+		wants(t, verdict((&TailLog{Path: "/l", Probe: task.Probe}).Check(t.Context(), n.watch(), mark)), "failed: ", "stopped growing")
+		n.dialErr = &engine.LostError{Node: "master1", Err: fmt.Errorf("eof")}
+		n.files = map[string]string{kubeadmCA: ca}
+		wants(t, verdict(task.Check(t.Context(), n.watch(), mark)), "error: ", "connection lost")
+	})
+}
+
 func TestTailLogPrepare(t *testing.T) {
 	tests := []struct {
 		task TailLog
@@ -130,6 +162,7 @@ func TestTailLogPrepare(t *testing.T) {
 		{TailLog{Path: "/l", Pattern: "x", Format: "json"}, "pattern:"},
 		{TailLog{Path: "/l", Pattern: "("}, "pattern:"},
 		{TailLog{Path: "/l", Count: -1}, "count:"},
+		{TailLog{Path: "/l", Probe: "/readyz"}, "probe:"},
 		{TailLog{Path: "/l", Match: map[string]string{"": "b"}}, "match:"},
 	}
 	for _, test := range tests {

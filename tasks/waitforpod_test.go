@@ -219,7 +219,7 @@ func TestWaitForPod(t *testing.T) {
 		},
 		{
 			name: "no container", frames: normal[:4], min: 180, max: 182,
-			want: []string{"failed: ", "no new one yet; the kubelet's log has: E2 CreateContainerError"},
+			want: []string{"failed: ", "no new one yet; the kubelet's log has: CreateContainerError: not a directory |"},
 		},
 		{
 			name: "old pod still healthy", frames: []frame{{0, []pod{was}, 200, nil}}, min: 180, max: 182,
