@@ -201,7 +201,10 @@ func (s *server) run(ch ssh.Channel, nonce string) {
 	if s.tamper != nil {
 		to = s.tamper(ch, nonce)
 	}
-	io.Copy(to, out)
+	if _, err := io.Copy(to, out); err != nil {
+		ch.Close()
+		in.Close()
+	}
 	cmd.Wait()
 	ch.SendRequest("exit-status", false, []byte{0, 0, 0, 0})
 }

@@ -93,7 +93,7 @@ func Dial(ctx context.Context, c Config) (*Node, error) {
 	}
 	n.turn <- struct{}{}
 	go keepalive(n.client.Client, c.interval(), n.done)
-	if err := n.take(ctx); err == nil {
+	if err = n.take(ctx); err == nil {
 		err = n.ready(ctx)
 		n.give()
 	}

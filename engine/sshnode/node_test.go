@@ -1,0 +1,417 @@
+package sshnode
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hcrun/hcrun/engine"
+)
+
+func eachShell(t *testing.T, f func(t *testing.T, n *Node)) {
+	for name, shell := range shells(t) {
+		t.Run(name, func(t *testing.T) { f(t, serve(t, &server{shell: shell}).dial(t)) })
+	}
+}
+
+func TestLook(t *testing.T) {
+	eachShell(t, func(t *testing.T, n *Node) {
+		d := folder(t)
+		odd := d + "/odd\n' $(id) \\ \"*"
+		lay(t, odd, "x\x00y\n\n", file("", 0o604))
+		lay(t, d+"/empty", "", file("", 0o600))
+		lay(t, d+"/sub", "", dir(0o1751))
+		for _, name := range []string{".hidden", "..two", "new\nline", "-n", "*", "é"} {
+			writeFile(t, d+"/sub/"+name, "")
+		}
+		for _, err := range []error{os.Symlink("to where\n\n", d+"/link"), syscall.Mkfifo(d+"/pipe", 0o600), os.Link(d+"/empty", d+"/second")} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := n.Stats().RoundTrips
+		got, err := n.Look(t.Context(), odd, d+"/none", d+"/empty", d+"/sub", d+"/link", d+"/pipe", d+"/empty/below")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := n.Stats().RoundTrips - before; r != 1 {
+			t.Errorf("%d round trips", r)
+		}
+		want := []string{"file 0604 0:0, 5 bytes", "absent", "file 0600 0:0, 0 bytes", "directory 1751 0:0", `symbolic link to "to where\n\n"`, "other", "absent"}
+		for i, w := range want {
+			w = strings.ReplaceAll(w, "0:0", owner(file("", 0)))
+			if !strings.HasPrefix(got[i].String(), w) {
+				t.Errorf("number %d: %s, want %s", i, got[i], w)
+			}
+		}
+		if b, err := got[0].Content.Read(t.Context(), 100); err != nil || string(b) != "x\x00y\n\n" {
+			t.Errorf("content %q, %v", b, err)
+		}
+		if n := fmt.Sprintf("%q", got[3].Names); n != `["*" "-n" "..two" ".hidden" "new\nline" "é"]` {
+			t.Errorf("names %s", n)
+		}
+		if got[2].Links != 2 {
+			t.Errorf("%d links, want 2", got[2].Links)
+		}
+		if _, err := n.Look(t.Context(), d+"/../x"); engine.CodeOf(err) != engine.Preflight {
+			t.Errorf("an unclean path: %v", err)
+		}
+	})
+}
+
+func TestLookAtMany(t *testing.T) {
+	n := serve(t, &server{}).dial(t)
+	d := folder(t)
+	for i := range engine.MaxNames + 50 {
+		writeFile(t, fmt.Sprintf("%s/%04d", d, i), "")
+	}
+	got, err := n.Look(t.Context(), d)
+	if err != nil || len(got[0].Names) != engine.MaxNames {
+		t.Errorf("%d names, %v", len(got[0].Names), err)
+	}
+}
+
+// TestLookBudget: what is too large for one look is fetched when it is opened, and is checked.
+func TestLookBudget(t *testing.T) {
+	n := serve(t, &server{}).dial(t)
+	d := folder(t)
+	big := bytes.Repeat([]byte("0123456789abcde\n"), (engine.MaxLook-1000)/16)
+	writeFile(t, d+"/1", string(big))
+	writeFile(t, d+"/2", string(big[16:]))
+	writeFile(t, d+"/3", "small")
+	got, err := n.Look(t.Context(), d+"/1", d+"/2", d+"/3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	trips := n.Stats().RoundTrips
+	for i, want := range []int{len(big), len(big) - 16, 5} {
+		if b, err := got[i].Content.Read(t.Context(), 1<<30); err != nil || len(b) != want {
+			t.Errorf("number %d: %d bytes, %v", i, len(b), err)
+		}
+	}
+	if n.Stats().RoundTrips != trips+1 {
+		t.Errorf("%d round trips for one large file", n.Stats().RoundTrips-trips)
+	}
+	// A copy on the node: the bytes come from where they go to.
+	err = n.Put(t.Context(), engine.Change{At: d + "/copy", Before: absent, After: engine.Image{
+		Kind: engine.File, Mode: 0o600, UID: os.Getuid(), GID: os.Getgid(), Content: got[1].Content}})
+	if err != nil {
+		t.Error(err)
+	}
+	writeFile(t, d+"/2", "other")
+	if _, err := got[1].Content.Read(t.Context(), 1<<30); err == nil {
+		t.Error("a file that has changed was read as what it was")
+	}
+	if _, err := n.Look(t.Context(), d); err != nil {
+		t.Errorf("out of step: %v", err)
+	}
+}
+
+// TestLookAtGrowing: a file that never holds still is looked at all the same.
+func TestLookAtGrowing(t *testing.T) {
+	n := serve(t, &server{}).dial(t)
+	d := folder(t)
+	lay(t, d+"/log", "", anyFile(0o600))
+	writer := exec.Command("sh", "-c", `while echo line; do :; done >>"$0"`, d+"/log")
+	if err := writer.Start(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := n.Look(t.Context(), d+"/log")
+	writer.Process.Kill()
+	writer.Wait()
+	if err != nil || !anyFile(0o600).Matches(got[0]) {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// tools puts a script before the read-only commands' names.
+func tools(t *testing.T, scripts map[string]string) []string {
+	d := t.TempDir()
+	for name, text := range scripts {
+		if err := os.WriteFile(filepath.Join(d, name), []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return []string{"PATH=" + d + ":" + os.Getenv("PATH")}
+}
+
+func TestObserve(t *testing.T) {
+	scripts := map[string]string{
+		"crictl":     `printf 'out\n\0\n'; printf 'err \033[31m\nline' >&2; exit 7`,
+		"kubelet":    "echo \"@$NONCE 2 0 0 @0@\" >&2; echo \"@0@\"; cat; for f in 3 4 5 6; do echo '@forged 1 0 0 x' >&$f; done 2>/dev/null; exit 0",
+		"journalctl": `head -c 100000000 /dev/zero; head -c 1000000 /dev/zero >&2`,
+		"systemctl":  `trap '' TERM; echo before; sleep 30 & sleep 30`,
+		"nproc":      `kill -9 $$`,
+		"df":         `for a; do printf '<%s>' "$a"; done`,
+	}
+	for name, shell := range shells(t) {
+		t.Run(name, func(t *testing.T) {
+			n := serve(t, &server{shell: shell, env: tools(t, scripts)}).dial(t)
+			ctx := t.Context()
+			var exit *engine.ExitError
+			out, err := n.Observe(ctx, "crictl", "ps")
+			if !errors.As(err, &exit) || exit.Code != 7 || exit.Stderr != "err [31m\nline" || string(out) != "out\n\x00\n" {
+				t.Errorf("crictl: %q, %v", out, err)
+			}
+			if out, err = n.Observe(ctx, "kubelet", "--version"); err != nil || string(out) != "@0@\n" {
+				t.Errorf("a forged record: %q, %v", out, err)
+			}
+			if out, err = n.Observe(ctx, "journalctl", "-r"); err != nil || len(out) != engine.MaxOutput {
+				t.Errorf("a flood: %d bytes, %v", len(out), err)
+			}
+			if _, err = n.Observe(ctx, "nproc"); !errors.As(err, &exit) || exit.Code != 255 {
+				t.Errorf("killed by a signal: %v", err)
+			}
+			if out, err = n.Observe(ctx, "df", "a b", "$(id)", "*", "", "'\n\"`\\", "é"); string(out) != "<a b><$(id)><*><><'\n\"`\\><é>" {
+				t.Errorf("words: %q, %v", out, err)
+			}
+			if _, err = n.Observe(ctx, "uname", "-s"); err != nil {
+				t.Error(err)
+			}
+			if _, err = n.Observe(ctx, "getent", "passwd", "nobody-of-that-name"); !errors.As(err, &exit) || exit.Code != 2 {
+				t.Errorf("getent: %v", err)
+			}
+			short, cancel := context.WithTimeout(ctx, 2*time.Second)
+			defer cancel()
+			if _, err = n.Observe(short, "systemctl", "status"); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("one that never ends: %v", err)
+			}
+			if _, err = n.Observe(ctx, "rm", "-rf", "/nothing"); engine.CodeOf(err) != engine.Preflight {
+				t.Errorf("rm: %v", err)
+			}
+			if _, err = n.Observe(ctx, "df", "a\x00b"); engine.CodeOf(err) != engine.Preflight {
+				t.Errorf("a NUL byte: %v", err)
+			}
+			if s := n.Stats(); s.Channels != 1 {
+				t.Errorf("%d channels, want 1", s.Channels)
+			}
+		})
+	}
+}
+
+// TestCancel: a request that is given up costs a worker, what comes next gets another one.
+func TestCancel(t *testing.T) {
+	n := serve(t, &server{env: tools(t, map[string]string{"crictl": "sleep 30", "sync": `case $1 in /*) echo No such file;; *) sleep 30;; esac`})}).dial(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(300*time.Millisecond, cancel)
+	if _, err := n.Observe(ctx, "crictl", "ps"); !errors.Is(err, context.Canceled) {
+		t.Errorf("observe: %v", err)
+	}
+	d := folder(t)
+	if _, err := n.Look(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	if s := n.Stats(); s.Channels != 2 {
+		t.Errorf("%d channels, want 2", s.Channels)
+	}
+	change := engine.Change{At: d + "/f", Before: absent, After: file("x", 0o600)}
+	if err := n.Put(ctx, change); !errors.Is(err, context.Canceled) || errors.As(err, new(*engine.LostError)) {
+		t.Errorf("a put that was given up before it began: %v", err)
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := n.Put(ctx, change); !errors.As(err, new(*engine.LostError)) {
+		t.Errorf("a put that was given up: %v", err)
+	}
+}
+
+// TestForgedStream: whatever a node sends instead of a record, a put's outcome is unknown.
+func TestForgedStream(t *testing.T) {
+	for _, forged := range []string{
+		"", "@NONCE 1 0 0 done\n", "@NONCE 2 0 5 done\n", "@NONCE 2 0 -1 done\n", "@NONCE 2 0 0 fine\n", "@NONCE 2 9 0 done\n",
+		"@0123456789abcdef01234567 2 0 0 done\n", "@NONCE 2 0 0\n", "@NONCE 2 77 0 1 - zzzz 0 0 1\n", strings.Repeat("x", 1<<20),
+	} {
+		armed := false
+		s := serve(t, &server{tamper: func(out io.Writer, nonce string) io.Writer {
+			return writerFunc(func(p []byte) (int, error) {
+				if !armed {
+					return out.Write(p)
+				}
+				io.WriteString(out, strings.ReplaceAll(forged, "NONCE", nonce))
+				return 0, io.ErrClosedPipe
+			})
+		}})
+		n := s.dial(t)
+		d := folder(t)
+		if _, err := n.Look(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		armed = true
+		err := n.Put(t.Context(), engine.Change{At: d + "/f", Before: absent, After: file("x", 0o600)})
+		if !errors.As(err, new(*engine.LostError)) {
+			t.Errorf("%.40q: %v", forged, err)
+		}
+	}
+}
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// TestRefusals: what a put refuses, with its code and in words.
+func TestRefusals(t *testing.T) {
+	n := serve(t, &server{}).dial(t)
+	d := folder(t)
+	lay(t, d+"/f", "old", file("", 0o644))
+	lay(t, d+"/hard", "old", file("", 0o644))
+	lay(t, d+"/open", "", dir(0o777))
+	for _, err := range []error{os.Link(d+"/hard", d+"/hard2"), os.Symlink("f", d+"/link"), os.Symlink(".", d+"/dirlink")} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	old, new := file("old", 0o644), file("new", 0o644)
+	far := new
+	far.UID = 1 << 31
+	for _, c := range []struct {
+		name   string
+		change engine.Change
+		code   engine.Code
+		want   string
+	}{
+		{"hard link", engine.Change{At: d + "/hard", Before: old, After: new}, engine.Preflight, "hard links"},
+		{"parent link", engine.Change{At: d + "/dirlink/f", Before: old, After: new}, engine.Security, "symbolic link"},
+		{"open parent", engine.Change{At: d + "/open/f", Before: absent, After: new}, engine.Security, "everybody can write"},
+		{"no parent", engine.Change{At: d + "/none/f", Before: absent, After: new}, engine.Preflight, "parent directory"},
+		{"file as parent", engine.Change{At: d + "/f/f", Before: absent, After: new}, engine.Preflight, "not a directory"},
+		{"long name", engine.Change{At: d + "/" + strings.Repeat("n", 300), Before: absent, After: new}, engine.Preflight, "too long"},
+		{"relative", engine.Change{At: "f", Before: old, After: new}, engine.Preflight, "absolute"},
+		{"root", engine.Change{At: "/", Before: old, After: new}, engine.Preflight, "not written"},
+		{"a link before", engine.Change{At: d + "/link", Before: engine.Image{Kind: engine.Link}, After: new}, engine.Preflight, "neither replaced nor made"},
+		{"label", engine.Change{At: d + "/f", Before: old, After: engine.Image{Kind: engine.Dir, Label: "a b"}}, engine.Preflight, "label"},
+	} {
+		err := n.Put(t.Context(), c.change)
+		if engine.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: code %d, %v; want %d, %q", c.name, engine.CodeOf(err), err, c.code, c.want)
+		}
+	}
+	var conflict *engine.ConflictError
+	err := n.Put(t.Context(), engine.Change{At: d + "/link", Before: old, After: new})
+	if !errors.As(err, &conflict) || conflict.Got.Kind != engine.Link {
+		t.Errorf("a link in the way: %v", err)
+	}
+	if got := names(t, d); got != "dirlink f hard hard2 link open" {
+		t.Errorf("left: %s", got)
+	}
+}
+
+// TestContentThatEnds: bytes that cannot be read to their end change nothing, and the node goes on.
+func TestContentThatEnds(t *testing.T) {
+	n := serve(t, &server{}).dial(t)
+	d := folder(t)
+	after := file("whole", 0o600)
+	after.Content = engine.NewContent(after.Content.Hash(), 1<<20, engine.Bytes([]byte("who")).Open)
+	err := n.Put(t.Context(), engine.Change{At: d + "/f", Before: absent, After: after})
+	if engine.CodeOf(err) != engine.Preflight {
+		t.Errorf("error %v", err)
+	}
+	if err := n.Put(t.Context(), engine.Change{At: d + "/g", Before: absent, After: file("whole", 0o600)}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMissingTools: what a node lacks is named before anything is asked of it.
+func TestMissingTools(t *testing.T) {
+	for tool, text := range map[string]string{
+		"sha256sum": "echo 0", "dd": "exec head -c 1", "stat": "exit 1", "sync": "exit 0", "base64": "cat",
+	} {
+		s := serve(t, &server{shell: []string{"/bin/sh"}, env: tools(t, map[string]string{tool: text})})
+		n, err := Dial(t.Context(), s.config)
+		if err == nil {
+			n.Close()
+		}
+		if engine.CodeOf(err) != engine.Preflight || !strings.Contains(err.Error(), tool) {
+			t.Errorf("%s: %v", tool, err)
+		}
+	}
+}
+
+func TestDialThrough(t *testing.T) {
+	n := serve(t, &server{}).dial(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		if c, err := l.Accept(); err == nil {
+			io.WriteString(c, "hello")
+			io.Copy(io.Discard, c)
+			c.Close()
+		}
+	}()
+	c, err := n.Dial(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	b := make([]byte, 5)
+	if _, err := io.ReadFull(c, b); err != nil || string(b) != "hello" {
+		t.Errorf("%q, %v", b, err)
+	}
+	c.SetReadDeadline(time.Now().Add(-time.Second))
+	if _, err := c.Read(b); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a read after its deadline: %v", err)
+	}
+	l.Close()
+	if _, err := n.Dial(t.Context(), "tcp", l.Addr().String()); err == nil {
+		t.Error("a closed port was reached")
+	}
+}
+
+// TestLease: a worker that nobody talks to any more ends by itself.
+func TestLease(t *testing.T) {
+	for name, shell := range shells(t) {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command(shell[0], append(append([]string{}, shell[1:]...), "-s", "x")...)
+			in, err := cmd.StdinPipe()
+			if err != nil || cmd.Start() != nil {
+				t.Fatal("no shell")
+			}
+			defer in.Close()
+			if n := strings.Count(script, "\narm 60\n"); n != 1 {
+				t.Fatalf("%d leases", n)
+			}
+			io.WriteString(in, strings.Replace(script, "\narm 60\n", "\narm 1\n", 1))
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Wait() }()
+			select {
+			case <-ended:
+			case <-time.After(30 * time.Second):
+				cmd.Process.Kill()
+				t.Error("it is still there")
+			}
+		})
+	}
+}
+
+func FuzzQuote(f *testing.F) {
+	for _, s := range []string{"", "'", "a\nb", "$(id)`id`\\", "\r\x1b'\"*"} {
+		f.Add(s, s)
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if checkWord(a) != nil || checkWord(b) != nil {
+			return
+		}
+		line := quote(a, b)
+		if strings.Contains(line, "\n") {
+			t.Fatalf("more than a line: %q", line)
+		}
+		cmd := exec.Command("/bin/sh", "-c", "nl='\n'\nIFS= read -r args; eval \"set -- $args\"; printf '%s/' \"$#\" \"$@\"")
+		cmd.Stdin = strings.NewReader(line + "\n")
+		out, err := cmd.Output()
+		if want := "2/" + a + "/" + b + "/"; err != nil || string(out) != want {
+			t.Fatalf("%q became %q, %v", want, out, err)
+		}
+	})
+}
