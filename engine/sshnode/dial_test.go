@@ -174,18 +174,29 @@ func TestHostKeys(t *testing.T) {
 
 // TestKeepalive: a link that freezes ends what waits on it.
 func TestKeepalive(t *testing.T) {
-	front, back := net.Pipe()
-	defer back.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
 	host, _ := newSigner(t)
 	sc := &ssh.ServerConfig{NoClientAuth: true}
 	sc.AddHostKey(host)
 	go func() {
+		back, err := l.Accept()
+		if err != nil {
+			return
+		}
 		_, _, reqs, err := ssh.NewServerConn(back, sc)
 		if err == nil {
 			for range reqs { // never answers
 			}
 		}
 	}()
+	front, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
 	conn, chans, reqs, err := ssh.NewClientConn(front, "", &ssh.ClientConfig{HostKeyCallback: ssh.FixedHostKey(host.PublicKey())})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,216 @@
+package sshnode
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hcrun/hcrun/engine"
+)
+
+// racer wraps a tool: its first call in a put, or the one whose arguments match, is preceded by what
+// somebody else does at that very moment. Every call is logged.
+func racer(t *testing.T) (env []string, arm func(tool, pattern, action string), calls func() string) {
+	d := t.TempDir()
+	for _, tool := range strings.Fields("cat chmod chown ln mkdir mv rm rmdir sync") {
+		real, err := exec.LookPath(tool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := fmt.Sprintf("#!/bin/sh\necho \"%[3]s $*\" >>%[1]s/log\nif [ -e %[1]s/%[3]s.do ]; then read -r p <%[1]s/%[3]s.on; case \"$*\" in $p) . %[1]s/%[3]s.do; %[4]s %[1]s/%[3]s.do;; esac; fi\nexec %[2]s \"$@\"\n",
+			d, real, tool, mustFind(t, "rm"))
+		if err := os.WriteFile(filepath.Join(d, tool), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	arm = func(tool, pattern, action string) {
+		writeFile(t, filepath.Join(d, tool+".on"), pattern+"\n")
+		writeFile(t, filepath.Join(d, tool+".do"), action+"\n")
+		os.Remove(filepath.Join(d, "log"))
+	}
+	calls = func() string {
+		b, _ := os.ReadFile(filepath.Join(d, "log"))
+		return string(b)
+	}
+	return []string{"PATH=" + d + ":" + os.Getenv("PATH")}, arm, calls
+}
+
+func mustFind(t *testing.T, tool string) string {
+	t.Helper()
+	p, err := exec.LookPath(tool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestSomebodyElse has somebody else change the path in the last moment, at every step: what he wrote
+// is never lost.
+func TestSomebodyElse(t *testing.T) {
+	env, arm, _ := racer(t)
+	n := serve(t, &server{env: env}).dial(t)
+	for _, c := range []struct {
+		name                  string
+		tool, pattern, action string
+		there                 engine.Image
+		text                  string
+		before, after         engine.Image
+		kept                  string // what must stand there
+	}{
+		{"edited before the check", "sync", "*hcrun*", "echo theirs >f", file("old", 0o644), "old", file("old", 0o644), file("new", 0o644), "theirs\n"},
+		{"mode changed before the check", "sync", "*hcrun*", "/bin/chmod 640 f", file("old", 0o644), "old", file("old", 0o644), file("new", 0o644), "old"},
+		{"deleted before the check", "sync", "*hcrun*", "/bin/rm f", file("old", 0o644), "old", file("old", 0o644), file("new", 0o644), ""},
+		{"appeared before the check", "sync", "*hcrun*", "echo theirs >f", absent, "", absent, file("new", 0o644), "theirs\n"},
+		{"appeared in the last moment", "ln", "*hcrun*", "echo theirs >f", absent, "", absent, file("new", 0o644), "theirs\n"},
+		{"a link appeared", "ln", "*hcrun*", "/bin/ln -s /etc/passwd f", absent, "", absent, file("new", 0o644), "link"},
+		{"a folder appeared for a file", "ln", "*hcrun*", "/bin/mkdir f", absent, "", absent, file("new", 0o644), "dir"},
+		{"a folder appeared", "mv", "*", "/bin/mkdir -m 700 f; echo theirs >f/x", absent, "", absent, dir(0o755), "dir"},
+		{"edited while it was removed", "mv", "*", "echo theirs >f", file("old", 0o644), "old", file("old", 0o644), absent, "theirs\n"},
+		{"filled while it was removed", "mv", "*", "echo theirs >f", anyFile(0o644), "", anyFile(0o644), absent, "theirs\n"},
+		{"a folder was filled", "rmdir", "*", "echo theirs >f/x", dir(0o755), "", dir(0o755), absent, "dir"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := folder(t)
+			at := d + "/f"
+			lay(t, at, c.text, c.there)
+			arm(c.tool, c.pattern, c.action)
+			err := n.Put(t.Context(), engine.Change{At: at, Before: c.before, After: c.after})
+			if !errors.As(err, new(*engine.ConflictError)) && !errors.Is(err, engine.ErrNotEmpty) {
+				t.Errorf("error %v, want a conflict", err)
+			}
+			if got := thing(at); got != c.kept {
+				t.Errorf("there is %q, want %q", got, c.kept)
+			}
+			if got := names(t, d); got != "f" && c.kept != "" || strings.Contains(got, ".") {
+				t.Errorf("in the folder: %q", got)
+			}
+		})
+	}
+}
+
+// thing is a file's text, or what else is there.
+func thing(path string) string {
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return ""
+	case info.IsDir():
+		return "dir"
+	case info.Mode()&os.ModeSymlink != 0:
+		return "link"
+	}
+	b, _ := os.ReadFile(path)
+	return string(b)
+}
+
+// TestOrder: the file is durable before it gets its name, and the name before it is acknowledged.
+func TestOrder(t *testing.T) {
+	env, arm, calls := racer(t)
+	n := serve(t, &server{env: env}).dial(t)
+	for _, c := range []struct {
+		name          string
+		there         engine.Image
+		before, after engine.Image
+		want          []string
+	}{
+		{"create", absent, absent, file("new", 0o600), []string{"cat ", "chown ", "chmod 00600 ./.hcrun", "sync ./.hcrun", "ln -T ./.hcrun", "sync .\n"}},
+		{"replace", file("old", 0o644), file("old", 0o644), file("new", 0o600), []string{"chmod 600 ", "cat ", "chown ", "chmod 00600 ./.hcrun", "sync ./.hcrun", "mv -fT ./.hcrun", "sync .\n"}},
+		{"remove", file("old", 0o644), file("old", 0o644), absent, []string{"mv -nT ./f", "rm -f ./.hcrun", "sync .\n"}},
+		{"directory", absent, absent, dir(0o755), []string{"mkdir ./.hcrun", "chown ", "chmod 00755", "sync ./.hcrun", "mv -nT ./.hcrun", "sync ./f", "sync .\n"}},
+		{"adjust directory", dir(0o700), dir(0o700), dir(0o755), []string{"chmod 00755 ./f", "sync ./f", "sync .\n"}},
+		{"rmdir", dir(0o700), dir(0o700), absent, []string{"rmdir ./f", "sync .\n"}},
+		{"already", file("new", 0o600), file("old", 0o600), file("new", 0o600), []string{"sync ./f", "sync .\n"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			at := folder(t) + "/f"
+			text := "old"
+			if c.there.Matches(c.after) {
+				text = "new"
+			}
+			lay(t, at, text, c.there)
+			arm("none", "", "")
+			if err := n.Put(t.Context(), engine.Change{At: at, Before: c.before, After: c.after}); err != nil {
+				t.Fatal(err)
+			}
+			rest := calls()
+			for _, w := range c.want {
+				i := strings.Index(rest, w)
+				if i < 0 {
+					t.Fatalf("no %q in the rest of\n%s", w, calls())
+				}
+				rest = rest[i+len(w):]
+			}
+		})
+	}
+}
+
+// TestSweep: temps of dead workers go, those of living ones and what only looks like one stay.
+func TestSweep(t *testing.T) {
+	s := serve(t, &server{})
+	n, other := s.dial(t), s.dial(t)
+	d := folder(t)
+	dead := "aaaaaaaaaaaaaaaaaaaaaaaa"
+	sum := engine.Bytes([]byte("x")).Hash()
+	alive := fmt.Sprintf(".hcrun-%s-%d", other.worker.nonce, workerPID(t, other.worker.nonce))
+	kept := []string{alive, ".hcrun-" + dead, ".hcrun-" + dead + "-x", ".hcrun-short-1", ".hcrun-" + dead + "-2-" + strings.Repeat("0", 64), ".hcrun-" + dead + "-1 2"}
+	for _, name := range append(kept, ".hcrun-"+dead+"-4194305", ".hcrun-"+dead+"-4194305-"+sum) {
+		writeFile(t, d+"/"+name, "x")
+	}
+	if err := errors.Join(os.Mkdir(d+"/.hcrun-"+dead+"-4194306", 0o700), os.Symlink("f", d+"/.hcrun-"+dead+"-4194307")); err != nil {
+		t.Fatal(err)
+	}
+	kept = append(kept, ".hcrun-"+dead+"-4194307")
+	if err := n.Put(t.Context(), engine.Change{At: d + "/f", Before: absent, After: file("new", 0o600)}); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(d)
+	if err != nil || len(entries) != len(kept)+1 {
+		t.Errorf("%d entries, want %d: %v", len(entries), len(kept)+1, entries)
+	}
+	for _, name := range kept {
+		if _, err := os.Lstat(d + "/" + name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// workerPID finds the shell that has the nonce in its arguments.
+func workerPID(t *testing.T, nonce string) int {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range all {
+		if b, _ := os.ReadFile(f); strings.Contains(string(b), nonce) {
+			pid := 0
+			fmt.Sscanf(f, "/proc/%d/", &pid)
+			return pid
+		}
+	}
+	t.Skip("no /proc to find the worker in")
+	return 0
+}
+
+// TestAttributes: what else there is about a file stays when its content is replaced.
+func TestAttributes(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("nothing here can set an attribute")
+	}
+	n := serve(t, &server{}).dial(t)
+	at := folder(t) + "/f"
+	lay(t, at, "old", file("", 0o644))
+	if out, err := exec.Command("python3", "-c", "import os,sys; os.setxattr(sys.argv[1], 'user.kept', b'yes')", at).CombinedOutput(); err != nil {
+		t.Skipf("no attributes on this file system: %.200s", out)
+	}
+	if err := n.Put(t.Context(), engine.Change{At: at, Before: file("old", 0o644), After: file("new", 0o600)}); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("python3", "-c", "import os,sys; print(os.getxattr(sys.argv[1], 'user.kept'))", at).CombinedOutput(); err != nil {
+		t.Errorf("the attribute is gone: %s", out)
+	}
+}
