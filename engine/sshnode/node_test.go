@@ -134,6 +134,21 @@ func TestLookAtGrowing(t *testing.T) {
 	}
 }
 
+// TestLookCutShort: bytes that the node announces and cannot send end the worker, nobody waits for them.
+func TestLookCutShort(t *testing.T) {
+	n := serve(t, &server{env: tools(t, map[string]string{"dd": `case $* in *count=4242\ *) exit 1;; esac; exec /bin/dd "$@"`})}).dial(t)
+	d := folder(t)
+	writeFile(t, d+"/f", strings.Repeat("x", 4242))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if _, err := n.Look(ctx, d+"/f"); !errors.As(err, new(*engine.LostError)) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := n.Look(ctx, d); err != nil {
+		t.Errorf("the next look: %v", err)
+	}
+}
+
 // tools puts a script before the read-only commands' names.
 func tools(t *testing.T, scripts map[string]string) []string {
 	d := t.TempDir()
@@ -181,10 +196,16 @@ func TestObserve(t *testing.T) {
 			if _, err = n.Observe(ctx, "getent", "passwd", "nobody-of-that-name"); !errors.As(err, &exit) || exit.Code != 2 {
 				t.Errorf("getent: %v", err)
 			}
-			short, cancel := context.WithTimeout(ctx, 2*time.Second)
+			short, cancel := context.WithTimeout(ctx, 4*time.Second)
 			defer cancel()
 			if _, err = n.Observe(short, "systemctl", "status"); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("one that never ends: %v", err)
+			}
+			if short.Err() != nil {
+				t.Error("the node did not give up before the context")
+			}
+			if _, err = n.Observe(ctx, "uname", "-s"); err != nil {
+				t.Error(err)
 			}
 			if _, err = n.Observe(ctx, "rm", "-rf", "/nothing"); engine.CodeOf(err) != engine.Preflight {
 				t.Errorf("rm: %v", err)
@@ -414,4 +435,24 @@ func FuzzQuote(f *testing.F) {
 			t.Fatalf("%q became %q, %v", want, out, err)
 		}
 	})
+}
+
+// TestMetaRestored: of a directory whose mode cannot be changed, the owner is not changed either.
+func TestMetaRestored(t *testing.T) {
+	d := folder(t)
+	if os.Chown(d, 1, 1) != nil || os.Chown(d, os.Getuid(), os.Getgid()) != nil {
+		t.Skip("no right to give files away")
+	}
+	n := serve(t, &server{env: tools(t, map[string]string{"chmod": `case $1 in 00700) echo 'Operation not permitted' >&2; exit 1;; esac; exec /bin/chmod "$@"`})}).dial(t)
+	lay(t, d+"/d", "", dir(0o2755))
+	after := dir(0o700)
+	after.UID, after.GID = 1, 1
+	err := n.Put(t.Context(), engine.Change{At: d + "/d", Before: dir(0o2755), After: after})
+	if engine.CodeOf(err) != engine.Preflight {
+		t.Errorf("error %v", err)
+	}
+	after.Mode = 0o755
+	if err := n.Put(t.Context(), engine.Change{At: d + "/d", Before: dir(0o2755), After: after}); err != nil {
+		t.Errorf("owner and mode: %v", err)
+	}
 }

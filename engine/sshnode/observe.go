@@ -32,8 +32,9 @@ func (n *Node) Observe(ctx context.Context, argv ...string) ([]byte, error) {
 	}
 	limit := maxObserve
 	if deadline, ok := ctx.Deadline(); ok {
-		// The node gives up just before ctx does: so the worker stays in step and need not be replaced.
-		limit = min(limit, time.Until(deadline)-time.Second/2)
+		// The node gives up, and needs up to a second to kill, before ctx ends: so the worker stays in
+		// step and need not be replaced.
+		limit = min(limit, time.Until(deadline)-3*time.Second/2)
 	}
 	seconds := max(1, int(limit/time.Second))
 	var out output

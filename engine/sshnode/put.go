@@ -38,7 +38,11 @@ func (n *Node) Put(ctx context.Context, c engine.Change) error {
 	defer cancel()
 	var r record
 	err = n.ask(limit, op, func(w *worker) error {
-		if err := w.send("put", 0, 0, payload, job.size, job.words(w.labels)...); err != nil {
+		err := w.send("put", 0, 0, payload, job.size, job.words(w.labels)...)
+		if _, ok := errors.AsType[*sourceError](err); ok {
+			w.cutShort()
+		}
+		if err != nil {
 			return err
 		}
 		answer, err := w.receive(0)

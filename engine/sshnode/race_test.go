@@ -71,6 +71,7 @@ func TestSomebodyElse(t *testing.T) {
 		{"a folder appeared", "mv", "*", "/bin/mkdir -m 700 f; echo theirs >f/x", absent, "", absent, dir(0o755), "dir"},
 		{"edited while it was removed", "mv", "*", "echo theirs >f", file("old", 0o644), "old", file("old", 0o644), absent, "theirs\n"},
 		{"filled while it was removed", "mv", "*", "echo theirs >f", anyFile(0o644), "", anyFile(0o644), absent, "theirs\n"},
+		{"edited right after", "sync", ".", "echo theirs >f", file("old", 0o644), "old", file("old", 0o644), file("new", 0o644), "theirs\n"},
 		{"a folder was filled", "rmdir", "*", "echo theirs >f/x", dir(0o755), "", dir(0o755), absent, "dir"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -145,6 +146,21 @@ func TestOrder(t *testing.T) {
 				rest = rest[i+len(w):]
 			}
 		})
+	}
+}
+
+// TestFilledStays: a log that has been filled is not even moved.
+func TestFilledStays(t *testing.T) {
+	env, arm, calls := racer(t)
+	n := serve(t, &server{env: env}).dial(t)
+	at := folder(t) + "/log"
+	lay(t, at, "line", anyFile(0o600))
+	arm("none", "", "")
+	if err := n.Put(t.Context(), engine.Change{At: at, Before: anyFile(0o600), After: absent}); !errors.Is(err, engine.ErrNotEmpty) {
+		t.Errorf("error %v", err)
+	}
+	if strings.Contains(calls(), "mv ") {
+		t.Errorf("it was moved:\n%s", calls())
 	}
 }
 

@@ -141,13 +141,6 @@ func TestSshdOneOfEach(t *testing.T) {
 	if s := n.Stats(); s.Conns != 1 || s.Channels != 1 {
 		t.Errorf("%+v, want one connection and one channel", s)
 	}
-	n.client.NewSession() // takes nothing: the only one is in use
-	other, err := Dial(t.Context(), s.config)
-	if err != nil {
-		t.Errorf("another connection: %v", err)
-	} else {
-		other.Close()
-	}
 }
 
 // TestSshdHostKeys: with several types of keys, any one that is known is enough, and a changed one is not.

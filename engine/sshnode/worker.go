@@ -197,6 +197,19 @@ func (w *worker) parse(line string) (record, error) {
 // server, which may be gone.
 func (w *worker) abandon() { go w.session.Close() }
 
+// cutShort ends a request whose payload cannot be completed: the worker sees the end, does nothing,
+// cleans up and says so, which is waited for no longer than ten seconds.
+func (w *worker) cutShort() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	await(ctx, func() (record, error) {
+		if err := w.in.Close(); err != nil {
+			return record{}, err
+		}
+		return w.receive(0)
+	}, nil)
+}
+
 // goodbye lets an idle worker end by itself; it waits for that no longer than a second.
 func (w *worker) goodbye() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
