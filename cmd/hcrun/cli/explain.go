@@ -33,6 +33,26 @@ func locate(file *playbooks.File, err error) error {
 
 // explain makes any error one that a person can act on, and says where in a playbook it came from.
 func (a *app) explain(err error) (error, string) {
+	err, where := a.problem(err)
+	if p, ok := err.(*engine.Problem); ok && p.Next == "" && retriable(p.Code) {
+		named := *p
+		named.Next = "put that right, then the same command again"
+		return &named, where
+	}
+	return err, where
+}
+
+// retriable reports whether nothing was begun, so that the same command is what comes next.
+func retriable(c engine.Code) bool {
+	switch c {
+	case engine.Held, engine.Identity, engine.Unreachable, engine.Preflight, engine.Busy, engine.Security, engine.CannotVerify:
+		return true
+	}
+	return false
+}
+
+// problem makes any error a Problem, as far as it is known what it means.
+func (a *app) problem(err error) (error, string) {
 	where := ""
 	if l, ok := errors.AsType[*located](err); ok {
 		where = l.where
@@ -40,8 +60,14 @@ func (a *app) explain(err error) (error, string) {
 	if _, ok := errors.AsType[*engine.Problem](err); ok {
 		return problemOf(err), where
 	}
-	if _, ok := errors.AsType[*lang.Error](err); ok {
-		return &engine.Problem{Code: engine.Invalid, What: err.Error(), Err: err}, where
+	if bad, ok := errors.AsType[*lang.Error](err); ok {
+		code := engine.Invalid
+		for _, cause := range bad.Causes() {
+			if engine.CodeOf(cause) == engine.Security {
+				code = engine.Security
+			}
+		}
+		return &engine.Problem{Code: code, What: err.Error(), Err: err}, where
 	}
 	if errors.Is(err, errSignal) || errors.Is(err, context.Canceled) {
 		return &engine.Problem{Code: engine.Interrupted, What: "interrupted; nothing was being changed", Err: err}, where

@@ -79,7 +79,7 @@ func (t *Text) gate(g engine.GateEvent) (string, string) {
 	if g.OK {
 		return "gate " + g.Gate, t.Style.Good(g.Node+" ok") + t.Style.Dim(", "+g.When+" the change")
 	}
-	return "gate " + g.Gate, t.Style.Bad(g.Node+": "+Line(g.Why))
+	return "gate " + g.Gate, t.Style.Bad(g.Node + ": " + Line(g.Why))
 }
 
 func (t *Text) op(e engine.Event) (subject, what string) {
