@@ -85,7 +85,7 @@ func (a *app) run(ctx context.Context, args []string) engine.Code {
 		}
 		return engine.Done
 	}
-	err, where := a.explain(err)
+	where, err := a.explain(err)
 	if a.json {
 		ui.EndJSON(a.out, err)
 	}

@@ -32,14 +32,14 @@ func locate(file *playbooks.File, err error) error {
 }
 
 // explain makes any error one that a person can act on, and says where in a playbook it came from.
-func (a *app) explain(err error) (error, string) {
-	err, where := a.problem(err)
+func (a *app) explain(err error) (string, error) {
+	where, err := a.problem(err)
 	if p, ok := err.(*engine.Problem); ok && p.Next == "" && retriable(p.Code) {
 		named := *p
 		named.Next = "put that right, then the same command again"
-		return &named, where
+		return where, &named
 	}
-	return err, where
+	return where, err
 }
 
 // retriable reports whether nothing was begun, so that the same command is what comes next.
@@ -52,13 +52,13 @@ func retriable(c engine.Code) bool {
 }
 
 // problem makes any error a Problem, as far as it is known what it means.
-func (a *app) problem(err error) (error, string) {
+func (a *app) problem(err error) (string, error) {
 	where := ""
 	if l, ok := errors.AsType[*located](err); ok {
 		where = l.where
 	}
 	if _, ok := errors.AsType[*engine.Problem](err); ok {
-		return problemOf(err), where
+		return where, problemOf(err)
 	}
 	if bad, ok := errors.AsType[*lang.Error](err); ok {
 		code := engine.Invalid
@@ -67,21 +67,21 @@ func (a *app) problem(err error) (error, string) {
 				code = engine.Security
 			}
 		}
-		return &engine.Problem{Code: code, What: err.Error(), Err: err}, where
+		return where, &engine.Problem{Code: code, What: err.Error(), Err: err}
 	}
 	if errors.Is(err, errSignal) || errors.Is(err, context.Canceled) {
-		return &engine.Problem{Code: engine.Interrupted, What: "interrupted; nothing was being changed", Err: err}, where
+		return where, &engine.Problem{Code: engine.Interrupted, What: "interrupted; nothing was being changed", Err: err}
 	}
 	if strings.HasPrefix(err.Error(), "unknown command") {
-		return &engine.Problem{Code: engine.Invalid, What: err.Error() + "; see `hcrun --help`", Err: err}, where
+		return where, &engine.Problem{Code: engine.Invalid, What: err.Error() + "; see `hcrun --help`", Err: err}
 	}
 	if lost, ok := errors.AsType[*engine.LostError](err); ok {
-		return &engine.Problem{Code: engine.Unreachable, What: lost.Error(), Now: "nothing was changed", Err: err}, where
+		return where, &engine.Problem{Code: engine.Unreachable, What: lost.Error(), Now: "nothing was changed", Err: err}
 	}
 	if step, ok := errors.AsType[*engine.StepError](err); ok {
-		return stepProblem(step), where
+		return where, stepProblem(step)
 	}
-	return err, where
+	return where, err
 }
 
 // problemOf is the Problem in err, with what was wrapped around it.

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/hcrun/hcrun/engine/lab"
 )
@@ -134,17 +133,6 @@ func binary(t testing.TB) string {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return path
-}
-
-// eventually polls until ok, for at most a minute.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if ok() {
-			return
-		}
-	}
-	t.Fatal("within a minute it never came to be that ", what)
 }
 
 // difference is the lines that two digests do not share.

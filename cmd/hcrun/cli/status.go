@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -185,14 +184,4 @@ func (a *app) clockOf(ctx context.Context, r *engine.Run) (engine.Clock, error) 
 		return engine.Clock{}, fmt.Errorf("the run is of a lab: %w", err)
 	}
 	return s.Clock(), nil
-}
-
-// named is a path as the operator would type it from here.
-func named(path string) string {
-	if wd, err := filepath.Abs("."); err == nil {
-		if rel, err := filepath.Rel(wd, path); err == nil && !strings.HasPrefix(rel, "..") {
-			return rel
-		}
-	}
-	return path
 }

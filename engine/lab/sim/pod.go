@@ -102,8 +102,10 @@ func decodePod(node, file string, raw []byte) (*pod, error) {
 func (f *podFile) check() error {
 	switch {
 	case f.Kind == "":
+		//lint:ignore ST1005 these are the kubelet's own words
 		return errors.New("Object 'Kind' is missing") //nolint:staticcheck // the kubelet's own words
 	case f.APIVersion == "":
+		//lint:ignore ST1005 these are the kubelet's own words
 		return errors.New("Object 'apiVersion' is missing") //nolint:staticcheck // the kubelet's own words
 	case f.Kind != "Pod" || f.APIVersion != "v1":
 		return fmt.Errorf("no kind %q is registered for version %q", f.Kind, f.APIVersion)

@@ -74,12 +74,14 @@ func (r *runner) create() (id string, err error) {
 	}
 	if !imagePresent(r.spec.Image) {
 		if r.spec.ImagePullPolicy == "Never" {
+			//lint:ignore ST1005 these are the kubelet's own words
 			return "", start("ErrImageNeverPull", fmt.Errorf("Container image %q is not present with pull policy of Never", r.spec.Image)) //nolint:staticcheck // the kubelet's own words
 		}
 		if !r.pulled {
 			r.pulled = true
 			return "", start("ErrImagePull", fmt.Errorf("failed to pull and unpack image %q: failed to resolve reference %q: dial tcp: network is unreachable", r.spec.Image, r.spec.Image))
 		}
+		//lint:ignore ST1005 these are the kubelet's own words
 		return "", start("ImagePullBackOff", fmt.Errorf("Back-off pulling image %q: ErrImagePull", r.spec.Image)) //nolint:staticcheck // the kubelet's own words
 	}
 	id = newID()
