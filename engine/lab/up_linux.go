@@ -9,8 +9,6 @@ import (
 	"slices"
 	"syscall"
 	"time"
-
-
 )
 
 // binaryFile is the lab's copy of the executable: that of `go run` is gone when the command ends.
