@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -184,10 +186,16 @@ func (s *site) dial(ctx context.Context, h inventory.Host) (*sshnode.Node, error
 	return n, nil
 }
 
-// close ends all connections.
+// close ends all connections and writes to the log file what they cost.
 func (s *site) close() {
-	for _, n := range s.nodes {
+	log, done := s.app.logFile()
+	defer done()
+	for _, name := range slices.Sorted(maps.Keys(s.nodes)) {
+		n := s.nodes[name]
 		n.Close()
+		cost := n.Stats()
+		log.Info().Time("at", s.clock.Now()).Str("event", "disconnected").Str("node", name).
+			Int("connections", cost.Conns).Int("channels", cost.Channels).Int("round_trips", cost.RoundTrips).Send()
 	}
 }
 
