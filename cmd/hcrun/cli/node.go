@@ -134,10 +134,11 @@ func (ro *rollout) held(pb *engine.Playbook, held *engine.NotYetError) error {
 	if err != nil {
 		return err
 	}
-	p := engine.Problemf(engine.Held, "%s is not started: %w", held.Node, held)
+	p := &engine.Problem{Code: engine.Held, What: held.Node + " is not started", Err: held}
 	p.Now = "nothing was changed on " + held.Node
 	p.Next = "hcrun status " + ro.source + ro.inventoryFlag()
 	for _, h := range held.Holds {
+		p.What += fmt.Sprintf("\n%s: %s", h.Guard, h.Why)
 		switch h.Guard {
 		case engine.GuardInputs:
 			p.Code = engine.InputsChanged
