@@ -37,6 +37,9 @@ func (a *app) explain(err error) (string, error) {
 	if p, ok := err.(*engine.Problem); ok && p.Next == "" && retriable(p.Code) {
 		named := *p
 		named.Next = "put that right, then the same command again"
+		if p.Code == engine.Locked || p.Code == engine.Busy {
+			named.Next = "wait for it to end, then the same command again"
+		}
 		return where, &named
 	}
 	return where, err
@@ -45,7 +48,7 @@ func (a *app) explain(err error) (string, error) {
 // retriable reports whether nothing was begun, so that the same command is what comes next.
 func retriable(c engine.Code) bool {
 	switch c {
-	case engine.Held, engine.Identity, engine.Unreachable, engine.Preflight, engine.Busy, engine.Security, engine.CannotVerify:
+	case engine.Held, engine.Locked, engine.Identity, engine.Unreachable, engine.Preflight, engine.Busy, engine.Security, engine.CannotVerify:
 		return true
 	}
 	return false

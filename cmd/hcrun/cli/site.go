@@ -170,7 +170,29 @@ func (s *site) config(h inventory.Host) sshnode.Config {
 	if h.Agent == nil || *h.Agent {
 		c.Agent, _ = s.app.env("SSH_AUTH_SOCK")
 	}
+	if len(c.Identities) == 0 {
+		c.Identities = s.app.usual(".ssh/id_ed25519", ".ssh/id_ecdsa", ".ssh/id_rsa")
+	}
+	if len(c.KnownHosts) == 0 {
+		c.KnownHosts = append(s.app.usual(".ssh/known_hosts"), "/etc/ssh/ssh_known_hosts")
+	}
 	return c
+}
+
+// usual are those of the named files that there are in the home folder, as ssh takes them when nothing
+// else is said.
+func (a *app) usual(names ...string) []string {
+	home, ok := a.env("HOME")
+	if !ok || home == "" {
+		return nil
+	}
+	var files []string
+	for _, name := range names {
+		if info, err := os.Stat(filepath.Join(home, name)); err == nil && info.Mode().IsRegular() {
+			files = append(files, filepath.Join(home, name))
+		}
+	}
+	return files
 }
 
 // dial connects to a host, once for the whole command.

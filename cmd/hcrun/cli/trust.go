@@ -53,7 +53,7 @@ func (a *app) trust(ctx context.Context, s *site, h inventory.Host, yes bool) er
 	for _, k := range keys {
 		a.note("  %-28s %s", k.Type, k.Fingerprint)
 	}
-	path, err := knownHosts(config)
+	path, err := knownHosts(h)
 	if err != nil {
 		return err
 	}
@@ -67,9 +67,9 @@ func (a *app) trust(ctx context.Context, s *site, h inventory.Host, yes bool) er
 }
 
 // knownHosts is the file that new keys go to: the inventory's first, or the user's own.
-func knownHosts(c sshnode.Config) (string, error) {
-	if len(c.KnownHosts) > 0 {
-		return c.KnownHosts[0], nil
+func knownHosts(h inventory.Host) (string, error) {
+	if len(h.KnownHosts) > 0 {
+		return h.KnownHosts[0], nil
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
