@@ -162,9 +162,20 @@ func TestHostKeys(t *testing.T) {
 	if err != nil || len(keys) != 1 {
 		t.Fatalf("%v, %v", keys, err)
 	}
-	want := HostKey{"ssh-ed25519", ssh.FingerprintSHA256(s.host.PublicKey()), knownhosts.Line([]string{s.config.hostport()}, s.host.PublicKey())}
+	want := HostKey{Type: "ssh-ed25519", Fingerprint: ssh.FingerprintSHA256(s.host.PublicKey()), Line: knownhosts.Line([]string{s.config.hostport()}, s.host.PublicKey())}
 	if keys[0] != want {
 		t.Errorf("%v, want %v", keys[0], want)
+	}
+	known := t.TempDir() + "/known"
+	s.config.KnownHosts = []string{known}
+	writeFile(t, known, want.Line+"\n")
+	if keys, err = HostKeys(t.Context(), s.config); err != nil || !keys[0].Known || keys[0].Contradicts != nil {
+		t.Errorf("known: %v, %v", keys, err)
+	}
+	other, _ := newSigner(t)
+	writeFile(t, known, knownhosts.Line([]string{s.config.hostport()}, other.PublicKey())+"\n")
+	if keys, err = HostKeys(t.Context(), s.config); err != nil || keys[0].Known || engine.CodeOf(keys[0].Contradicts) != engine.Identity {
+		t.Errorf("another key is known: %v, %v", keys, err)
 	}
 	s.config.Port = 1
 	if _, err := HostKeys(t.Context(), s.config); engine.CodeOf(err) != engine.Unreachable {

@@ -93,14 +93,34 @@ type HostKey struct {
 	Type        string // "ssh-ed25519"
 	Fingerprint string // "SHA256:..."
 	Line        string // as known_hosts has it
+	Known       bool   // it is in the known hosts files already
+	Contradicts error  // *engine.Problem when those files have another key of this type for the host
+}
+
+// compare says what the operator's files have to say about a key that was shown.
+func (k *knownHosts) compare(key ssh.PublicKey) (known bool, contradicts error) {
+	err := k.db.HostKeyCallback()(k.config.hostport(), &net.TCPAddr{IP: net.IPv4zero}, key)
+	var changed *xknownhosts.KeyError
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.As(err, &changed) && !slices.ContainsFunc(changed.Want, func(w xknownhosts.KnownKey) bool { return w.Key.Type() == key.Type() }):
+		return false, nil // nothing is known, or only keys of other types
+	}
+	return false, k.check(k.config.hostport(), &net.TCPAddr{IP: net.IPv4zero}, key)
 }
 
 // errSeen ends a handshake whose only purpose was to see the key.
 var errSeen = errors.New("host key seen")
 
 // HostKeys returns the keys that the server shows, one connection for each type of key; nothing is
-// trusted and nobody logs in. Errors are *engine.Problem with code Unreachable, or ctx's own.
+// trusted and nobody logs in. Errors are *engine.Problem with code Unreachable, or Identity when the known
+// hosts files cannot be read, or ctx's own.
 func HostKeys(ctx context.Context, c Config) ([]HostKey, error) {
+	files, err := readKnownHosts(c)
+	if err != nil {
+		return nil, err
+	}
 	var keys []HostKey
 	for _, algorithm := range []string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoRSASHA512} {
 		var seen ssh.PublicKey
@@ -112,11 +132,9 @@ func HostKeys(ctx context.Context, c Config) ([]HostKey, error) {
 		var none *ssh.AlgorithmNegotiationError
 		switch {
 		case seen != nil:
-			keys = append(keys, HostKey{
-				Type:        seen.Type(),
-				Fingerprint: ssh.FingerprintSHA256(seen),
-				Line:        knownhosts.Line([]string{c.hostport()}, seen),
-			})
+			key := HostKey{Type: seen.Type(), Fingerprint: ssh.FingerprintSHA256(seen), Line: knownhosts.Line([]string{c.hostport()}, seen)}
+			key.Known, key.Contradicts = files.compare(seen)
+			keys = append(keys, key)
 		case !errors.As(err, &none):
 			return nil, err
 		}

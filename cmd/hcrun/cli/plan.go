@@ -50,7 +50,13 @@ func (ro *rollout) preflight(ctx context.Context, it intent) error {
 		return err
 	}
 	e := &engine.Engine{Kinds: ro.app.kinds, Clock: ro.clock}
-	_, err = e.Preflight(ctx, n, it.steps, func(s string) { ro.app.note("%s", ui.Line(s)) })
+	last := ""
+	_, err = e.Preflight(ctx, n, it.steps, func(s string) {
+		if s = ui.Line(s); s != last {
+			ro.app.note("%s", s)
+		}
+		last = s
+	})
 	return err
 }
 

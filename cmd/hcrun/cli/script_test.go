@@ -45,13 +45,15 @@ func TestScripts(t *testing.T) {
 			e.Setenv("PLAYBOOK", filepath.Join(repo(t), "playbooks", "audit-5p.hcl"))
 			e.Setenv("LAB", filepath.Join(repo(t), "inventory", "lab.hcl"))
 			e.Setenv("REPO", repo(t))
+			e.Setenv("LOKI_ADDR", "http://127.0.0.1:1") // a lab has its own
 			e.Defer(func() { lab.Down(context.Background(), filepath.Join(state, "lab")) })
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":  exits,
-			"digest": digestCmd,
-			"onnode": onNode,
+			"exits":        exits,
+			"digest":       digestCmd,
+			"onnode":       onNode,
+			"sshinventory": sshInventory,
 		},
 	})
 }
@@ -96,6 +98,24 @@ func onNode(ts *testscript.TestScript, neg bool, args []string) {
 	if out, err := c.CombinedOutput(); err != nil {
 		ts.Fatalf("%v: %s", err, out)
 	}
+}
+
+// sshInventory writes inv.hcl, which reaches the lab's nodes as ordinary hosts: with an address, a port,
+// a key file and known hosts of its own; and other_hosts, which knows other keys for them.
+func sshInventory(ts *testscript.TestScript, neg bool, args []string) {
+	s, err := lab.Read(context.Background(), filepath.Join(ts.Getenv("HCRUN_STATE"), "lab"))
+	ts.Check(err)
+	text := fmt.Sprintf("defaults {\n  identity_files = [%q]\n  known_hosts = [\"known_hosts\"]\n}\n", s.Identity)
+	others := ""
+	var names []string
+	for _, n := range s.Nodes {
+		others += fmt.Sprintf("[%s]:%d ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g\n", n.Host, n.Port)
+		text += fmt.Sprintf("host %q {\n  address = %q\n  port = %d\n}\n", n.Name, n.Host, n.Port)
+		names = append(names, strconv.Quote(n.Name))
+	}
+	text += fmt.Sprintf("group \"control_plane\" {\n  hosts = [%s]\n}\n", strings.Join(names, ", "))
+	ts.Check(os.WriteFile(ts.MkAbs("other_hosts"), []byte(others), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("inv.hcl"), []byte(text), 0o600))
 }
 
 func nodeRoot(ts *testscript.TestScript, node string) string {

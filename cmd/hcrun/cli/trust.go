@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -51,7 +52,13 @@ func (a *app) trust(ctx context.Context, s *site, h inventory.Host, yes bool) er
 	}
 	a.note("%s (%s) shows:", h.Name, s.address(h))
 	for _, k := range keys {
-		a.note("  %-28s %s", k.Type, k.Fingerprint)
+		a.note("  %-28s %s%s", k.Type, k.Fingerprint, map[bool]string{true: "  known already"}[k.Known])
+		if k.Contradicts != nil {
+			return k.Contradicts
+		}
+	}
+	if keys = slices.DeleteFunc(keys, func(k sshnode.HostKey) bool { return k.Known }); len(keys) == 0 {
+		return nil
 	}
 	path, err := knownHosts(h)
 	if err != nil {
