@@ -43,6 +43,9 @@ func openWorker(ctx context.Context, client *goph.Client, c Config) (*worker, er
 	if err == nil {
 		return w, nil
 	}
+	if errors.Is(err, io.EOF) { // why it ended comes on the other stream, perhaps a moment later
+		await(inTime, func() (struct{}, error) { return struct{}{}, session.Wait() }, nil)
+	}
 	w.abandon()
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
