@@ -11,7 +11,7 @@ import (
 
 // clock holds when time has gone backwards: no rule about time can be decided then.
 func (ro rollout) clock(string) []Hold {
-	for _, r := range ro.past {
+	for _, r := range ro.all {
 		if r.Backwards {
 			return []Hold{{Guard: GuardClock, Why: fmt.Sprintf("the clock went backwards during run %s: what its record says about time proves nothing", r.ID)}}
 		}
@@ -48,7 +48,7 @@ func (ro rollout) perDay(node string) []Hold {
 	}
 	today := ro.now.In(zone)
 	var changed []string
-	for _, r := range ro.past {
+	for _, r := range ro.all {
 		if r.Node != node && !r.FirstWrite.IsZero() && sameDay(r.FirstWrite.In(zone), today) && !slices.Contains(changed, r.Node) {
 			changed = append(changed, r.Node)
 		}

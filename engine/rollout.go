@@ -9,10 +9,14 @@ import (
 )
 
 // Guards returns nil when node may start the playbook now, else a *NotYetError with every guard that
-// holds it. past are the runs of this playbook on hosts of the inventory, oldest first; those of
+// holds it. past are all runs on hosts of the inventory, of whatever playbook, oldest first; those of
 // another address are the caller's to leave out. pb.Schedule.Order has to be filled.
+//
+// What is true of a node whatever changed it (that it is not verified, that it was changed today) is asked
+// of all runs; where a rollout stands, only of this playbook's.
 func Guards(pb *Playbook, node string, now time.Time, past []*Run) error {
-	ro := rollout{pb: pb, now: now, latest: latest(past), past: past}
+	own := of(pb, past)
+	ro := rollout{pb: pb, now: now, latest: latest(own), past: own, all: past}
 	var holds []Hold
 	for _, guard := range []func(string) []Hold{ro.clock, ro.open, ro.order, ro.clean, ro.inputs, ro.soak, ro.perDay, ro.window} {
 		holds = append(holds, guard(node)...)
@@ -32,7 +36,7 @@ type Standing struct {
 
 // Standings is where every node of pb.Schedule.Order stands.
 func Standings(pb *Playbook, now time.Time, past []*Run) []Standing {
-	runs := latest(past)
+	runs := latest(of(pb, past))
 	var all []Standing
 	for _, node := range pb.Schedule.Order {
 		all = append(all, Standing{Node: node, Run: runs[node], Hold: Guards(pb, node, now, past)})
@@ -45,8 +49,14 @@ func Standings(pb *Playbook, now time.Time, past []*Run) []Standing {
 type rollout struct {
 	pb     *Playbook
 	now    time.Time
-	past   []*Run
-	latest map[string]*Run // by node: its last run that counts
+	past   []*Run          // of this playbook
+	all    []*Run          // of every playbook
+	latest map[string]*Run // of this playbook, by node: its last run that counts
+}
+
+// of are the runs of one playbook.
+func of(pb *Playbook, runs []*Run) []*Run {
+	return slices.DeleteFunc(slices.Clone(runs), func(r *Run) bool { return r.Playbook != pb.Name })
 }
 
 // counts reports whether the run says anything about its node: it wrote, or found all in place, or
@@ -85,7 +95,7 @@ func (ro rollout) others(node string) []*Run {
 // open holds while another node is changed and not verified.
 func (ro rollout) open(node string) []Hold {
 	var holds []Hold
-	for _, r := range ro.past {
+	for _, r := range ro.all {
 		if r.Node != node && r.Dirty() {
 			holds = append(holds, Hold{Guard: GuardOpen, Why: fmt.Sprintf("%s is changed and not verified: run %s is %s", r.Node, r.ID, r.State)})
 		}
