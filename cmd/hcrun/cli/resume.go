@@ -19,7 +19,7 @@ func (a *app) resumeCmd() *cobra.Command {
 	c := a.withInventory(&cobra.Command{
 		Use:   "resume [RUN]",
 		Short: "Finish an interrupted run: find out what is true on the node and go on",
-		Long:  "Goes on with the recorded plan and contents, never with the files on disk now. Without RUN it takes the newest unfinished one.",
+		Long:  "RUN is a run's id, the beginning or end of it, or a node's name for its newest run. Goes on with the recorded plan and contents, never with the files on disk now. Without RUN it takes the newest unfinished one.",
 		Args:  exactly(0, 1, "at most one run"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.resume(c.Context(), args, back)
@@ -34,7 +34,7 @@ func (a *app) rollbackCmd() *cobra.Command {
 	c := a.withInventory(&cobra.Command{
 		Use:   "rollback [RUN]",
 		Short: "Undo a run exactly, in reverse order, and prove that the old state works",
-		Long:  "Without RUN it takes the newest run that changed something and is not rolled back.",
+		Long:  "RUN is a run's id, the beginning or end of it, or a node's name for its newest run. Without RUN it takes the newest run that changed something and is not rolled back.",
 		Args:  exactly(0, 1, "at most one run"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.rollback(c.Context(), args, plan, yes)

@@ -55,9 +55,27 @@ func (s *site) past(store *journal.Store) ([]*engine.Run, error) {
 	return slices.DeleteFunc(all, func(r *engine.Run) bool { return !slices.Contains(here, r.Address) }), nil
 }
 
-// pick finds the run that a command means: by id, or the newest that fits.
+// newestOn is the newest run on a node.
+func newestOn(store *journal.Store, node string) (*engine.Run, error) {
+	all, err := runs(store)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range slices.Backward(all) {
+		if r.Node == node {
+			return r, nil
+		}
+	}
+	return nil, nil
+}
+
+// pick finds the run that a command means: by its id, the beginning or end of it, or a node whose newest
+// run it is; without a word the newest that fits.
 func pick(store *journal.Store, args []string, what string, fits func(*engine.Run) bool) (*engine.Run, error) {
 	if len(args) > 0 {
+		if r, err := newestOn(store, args[0]); r != nil || err != nil {
+			return r, err
+		}
 		id, err := store.Find(args[0])
 		if err != nil {
 			return nil, err

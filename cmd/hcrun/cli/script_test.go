@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -52,6 +53,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":        exits,
 			"digest":       digestCmd,
+			"until":        until,
 			"onnode":       onNode,
 			"sshinventory": sshInventory,
 		},
@@ -98,6 +100,19 @@ func onNode(ts *testscript.TestScript, neg bool, args []string) {
 	if out, err := c.CombinedOutput(); err != nil {
 		ts.Fatalf("%v: %s", err, out)
 	}
+}
+
+// until polls a file that a background command writes: until FILE TEXT
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: until FILE TEXT")
+	}
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if b, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && strings.Contains(string(b), args[1]) {
+			return
+		}
+	}
+	ts.Fatalf("%s does not say %q within a minute", args[0], args[1])
 }
 
 // sshInventory writes inv.hcl, which reaches the lab's nodes as ordinary hosts: with an address, a port,

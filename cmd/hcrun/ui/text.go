@@ -16,6 +16,7 @@ type Text struct {
 
 	opened engine.Opened
 	steps  []engine.PlannedStep
+	wrote  bool // a write may have happened
 }
 
 // Recall takes in the events of a run that was recorded before, without showing them.
@@ -31,6 +32,8 @@ func (t *Text) remember(e engine.Event) {
 		t.opened = *e.Opened
 	case e.Kind == engine.EvPlanned:
 		t.steps = e.Planned
+	case e.Kind == engine.EvIntent:
+		t.wrote = true
 	}
 }
 
@@ -138,6 +141,9 @@ func (t *Text) end(e engine.Event) (subject, what string) {
 	case engine.EvLanded:
 		return "run", t.Style.Good("landed") + why
 	case engine.EvRolledBack:
+		if !t.wrote {
+			return "run", t.Style.Warn("ended, nothing was written") + why
+		}
 		return "run", t.Style.Warn("rolled back") + why
 	case engine.EvIncomplete:
 		return "run", t.Style.Bad("rollback incomplete" + why)
