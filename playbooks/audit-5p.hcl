@@ -167,11 +167,14 @@ task "wait-for-pod" "apiserver" {
   on_rollback = true
 }
 
+# A quiet cluster may have nothing to log for half a minute, so the API server is asked something that it
+# refuses, and logs.
 task "tail-log" "events" {
   path    = local.log
   format  = "json"
   match   = { apiVersion = "audit.k8s.io/v1", kind = "Event" }
   count   = 5
+  probe   = "https://127.0.0.1:6443/hcrun-audit-probe"
   timeout = "30s"
 }
 

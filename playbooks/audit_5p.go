@@ -94,6 +94,7 @@ func Audit5P(v Audit5PVars) *engine.Playbook {
 				Format:  "json",
 				Match:   map[string]string{"apiVersion": "audit.k8s.io/v1", "kind": "Event"},
 				Count:   5,
+				Probe:   "https://127.0.0.1:6443/hcrun-audit-probe",
 				Timeout: 30 * engine.Second,
 			}},
 			{Name: "shipped", Task: &tasks.LokiQuery{
