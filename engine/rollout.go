@@ -65,8 +65,8 @@ func (r *Run) counts() bool {
 	return !r.FirstWrite.IsZero() || r.State == Landed || r.State == Untouched && len(r.Failed) > 0
 }
 
-// NeedsAck reports whether the run has ended eventfully and nobody has said that it was looked at.
-func (r *Run) NeedsAck() bool {
+// needsAck reports whether the run has ended eventfully and nobody has said that it was looked at.
+func (r *Run) needsAck() bool {
 	return !r.Open() && r.counts() && (r.State != Landed || !r.Clean) && r.Acked == nil
 }
 
@@ -142,26 +142,39 @@ func (ro rollout) order(node string) []Hold {
 	return []Hold{{Guard: GuardOrder, Why: fmt.Sprintf("%s comes first and has not landed", strings.Join(missing, ", "))}}
 }
 
-// clean holds until somebody has looked at another node's eventful run. Only a later clean run that
-// wrote stands in for that: one that found nothing to do proves nothing about what went wrong.
+// clean holds until somebody has looked at another node's eventful run.
 func (ro rollout) clean(node string) []Hold {
-	eventful := map[string]*Run{}
-	for _, r := range ro.past {
-		switch {
-		case r.Node == node || !r.counts() || r.Open():
-		case r.State == RolledBk || r.State == Untouched || !r.Clean:
-			eventful[r.Node] = r
-		case r.Changed:
-			delete(eventful, r.Node)
-		}
-	}
 	var holds []Hold
-	for _, name := range slices.Sorted(maps.Keys(eventful)) {
-		if r := eventful[name]; r.NeedsAck() {
-			holds = append(holds, Hold{Guard: GuardClean, Why: fmt.Sprintf("run %s on %s was eventful (%s) and nobody has acknowledged it", r.ID, name, r.eventful())})
+	for _, r := range Unacknowledged(ro.past) {
+		if r.Node != node {
+			holds = append(holds, Hold{Guard: GuardClean, Why: fmt.Sprintf("run %s on %s was eventful (%s) and nobody has acknowledged it", r.ID, r.Node, r.eventful())})
 		}
 	}
 	return holds
+}
+
+// Unacknowledged lists the eventful runs that nobody has acknowledged, one for a playbook and a node at
+// most, in the order of the nodes' names. A later clean run that wrote stands in for an acknowledgement;
+// one that found nothing to do proves nothing about what went wrong. past is oldest first.
+func Unacknowledged(past []*Run) []*Run {
+	eventful := map[string]*Run{}
+	for _, r := range past {
+		key := r.Node + "\x00" + r.Address + "\x00" + r.Playbook
+		switch {
+		case !r.counts() || r.Open():
+		case r.State == RolledBk || r.State == Untouched || !r.Clean:
+			eventful[key] = r
+		case r.Changed:
+			delete(eventful, key)
+		}
+	}
+	var waiting []*Run
+	for _, key := range slices.Sorted(maps.Keys(eventful)) {
+		if r := eventful[key]; r.needsAck() {
+			waiting = append(waiting, r)
+		}
+	}
+	return waiting
 }
 
 // eventful says in a few words what was out of the ordinary.

@@ -43,9 +43,9 @@ func (a *app) openRuns() error {
 	if err != nil {
 		return err
 	}
-	var need []*engine.Run
+	need := engine.Unacknowledged(all)
 	for _, r := range all {
-		if r.Dirty() || r.NeedsAck() {
+		if r.Dirty() {
 			need = append(need, r)
 		}
 	}
