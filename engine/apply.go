@@ -49,7 +49,8 @@ func (e *Engine) Apply(ctx context.Context, n WritableNode, r *Run) error {
 }
 
 // Resume takes an open run up again: it records who did, and goes on in the direction in which the run
-// was going. Its result is Apply's; a rollback that an operator had asked for ends with nil.
+// was going. Its result is Apply's; a rollback that an operator had asked for ends with nil. Ask
+// MayResume first.
 func (e *Engine) Resume(ctx context.Context, n WritableNode, r *Run, user string) error {
 	if !r.Open() {
 		return over(r)
@@ -172,9 +173,15 @@ func (p *passage) untouched(why *Problem) error {
 	return why
 }
 
-// interrupted is pause for a soft stop.
+// interrupted is pause for a soft stop. A run that has written nothing ends with it: whether it may begin
+// is asked anew by the next apply.
 func (p *passage) interrupted(ctx context.Context) error {
-	return p.pause(stopped(p.r, context.Cause(ctx)))
+	why := stopped(p.r, context.Cause(ctx))
+	if p.r.FirstWrite.IsZero() {
+		why.Next = "hcrun apply, again"
+		return p.untouched(why)
+	}
+	return p.pause(why)
 }
 
 // blind stops because the node does not answer. After the first write that leaves the run open and,

@@ -12,8 +12,8 @@ import (
 // clock holds when time has gone backwards: no rule about time can be decided then.
 func (ro rollout) clock(string) []Hold {
 	for _, r := range ro.all {
-		if r.Backwards {
-			return []Hold{{Guard: GuardClock, Why: fmt.Sprintf("the clock went backwards during run %s: what its record says about time proves nothing", r.ID)}}
+		if r.Backwards && r.Acked == nil {
+			return []Hold{{Guard: GuardClock, Why: fmt.Sprintf("the clock went backwards during run %s: what its record says about time proves nothing until somebody has looked (hcrun ack %s --reason TEXT)", r.ID, r.ID)}}
 		}
 		for _, t := range []time.Time{r.Began, r.Ended, r.Latest} {
 			if ro.now.Before(t) {
@@ -91,7 +91,7 @@ func (ro rollout) until(node string, holds []Hold) time.Time {
 			}
 		}
 		ro.now = later
-		if holds = slices.Concat(ro.clock(node), ro.soak(node), ro.perDay(node), ro.window(node)); len(holds) == 0 {
+		if holds = ro.ask(node, ro.clock, ro.soak, ro.perDay, ro.window); len(holds) == 0 {
 			return later
 		}
 	}

@@ -6,10 +6,13 @@ type Change struct {
 	At     string `json:"at"` // absolute path on the node
 	Before Image  `json:"before"`
 	After  Image  `json:"after"`
+	Secret bool   `json:"secret,omitempty"` // no display may show its content
 }
 
 // Inverse is the change that undoes c.
-func (c Change) Inverse() Change { return Change{At: c.At, Before: c.After, After: c.Before} }
+func (c Change) Inverse() Change {
+	return Change{At: c.At, Before: c.After, After: c.Before, Secret: c.Secret}
+}
 
 // Action is what a change amounts to; it is worked out, never stored.
 type Action string

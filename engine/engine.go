@@ -73,6 +73,8 @@ func (e *Engine) Ack(r *Run, a Ack) error {
 		return p
 	case a.Reason == "":
 		return Problemf(Invalid, "an acknowledgement needs a reason")
+	case !r.needsAck():
+		return &Problem{Code: Invalid, What: fmt.Sprintf("run %s holds nobody: it is %s, and nothing about it was out of the ordinary or it was acknowledged before", r.ID, r.State), Next: "hcrun status"}
 	}
 	return e.record(r, Event{Kind: EvAck, Ack: &a})
 }

@@ -23,15 +23,17 @@ func Fold(events []Event) (*Run, error) {
 	return r, nil
 }
 
+// clockStep is by how much a clock that is kept right may step back between two events.
+const clockStep = time.Minute
+
 // step applies one event. Engine applies what it records with the same function that a later process
 // folds the journal with, so the two cannot differ. After an error r is of no use.
 func (r *Run) step(e Event) error {
 	if err := r.fits(e); err != nil {
 		return fmt.Errorf("%s: %w", e.Kind, err)
 	}
-	if e.At.Before(r.Latest) {
-		r.Backwards = true
-	} else {
+	r.Backwards = r.Backwards || e.At.Before(r.Latest.Add(-clockStep))
+	if e.At.After(r.Latest) {
 		r.Latest = e.At
 	}
 	switch e.Kind {
@@ -138,7 +140,7 @@ func (r *Run) end(e Event) {
 			r.Turned = e.End
 		}
 		r.turn()
-		r.disproven = false
+		r.disproven, r.Acked = false, nil // what was acknowledged is no longer how the run ended
 	case EvLanded:
 		r.State, r.Ended = Landed, e.At
 		r.Clean = e.End != nil && e.End.Clean

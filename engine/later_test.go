@@ -34,3 +34,45 @@ func TestStandsOn(t *testing.T) {
 		})
 	}
 }
+
+func TestMayResume(t *testing.T) {
+	tests := map[string]struct {
+		run  Run
+		want Code
+	}{
+		"written":         {Run{FirstWrite: time.Unix(1, 0), State: Applying}, Done},
+		"nothing written": {Run{State: Planned}, Invalid},
+		"ended":           {Run{FirstWrite: time.Unix(1, 0), State: Landed, Ended: time.Unix(2, 0)}, Invalid},
+	}
+	for name, test := range tests {
+		if got := CodeOf(MayResume(&test.run)); got != test.want {
+			t.Errorf("%s: code %d, want %d", name, got, test.want)
+		}
+	}
+}
+
+func TestMayUndo(t *testing.T) {
+	run := func(id, node string, after time.Duration, state State) *Run {
+		r := &Run{ID: id, Began: time.Unix(1000, 0).Add(after), FirstWrite: time.Unix(1000, 0), State: state, Steps: []PlannedStep{{Changes: []Change{{At: "/etc/x"}}}}}
+		r.Node, r.Address = node, node
+		if state == Landed || state == RolledBk {
+			r.Ended = time.Unix(2000, 0)
+		}
+		return r
+	}
+	tests := map[string]struct {
+		run, other *Run
+		want       Code
+	}{
+		"landed":                               {run("a", "m1", 0, Landed), run("b", "m2", 1, Landed), Done},
+		"rolled back already":                  {run("a", "m1", 0, RolledBk), run("b", "m2", 1, Landed), Invalid},
+		"a later run stands on it":             {run("a", "m1", 0, Landed), run("b", "m1", 1, Landed), Operator},
+		"landed, another node not verified":    {run("a", "m1", 0, Landed), run("b", "m2", 1, Applying), Held},
+		"itself not verified, another neither": {run("a", "m1", 0, Applying), run("b", "m2", 1, Applying), Done},
+	}
+	for name, test := range tests {
+		if got := CodeOf(MayUndo(test.run, []*Run{test.run, test.other})); got != test.want {
+			t.Errorf("%s: code %d, want %d", name, got, test.want)
+		}
+	}
+}

@@ -39,3 +39,30 @@ func TestGuardsSeeOtherPlaybooks(t *testing.T) {
 		})
 	}
 }
+
+// TestOverridden: what is overridden neither holds nor says when the node may start.
+func TestOverridden(t *testing.T) {
+	now := at("2026-03-02 18:00:00", "")
+	pb := &engine.Playbook{Inputs: map[string]string{"playbook": "1"}, Schedule: engine.Schedule{Order: []string{"m1", "m2"}, Soak: 24 * engine.Hour, Windows: []engine.Window{{From: "19:00", To: "23:00"}}}}
+	runs := []*engine.Run{past("m1", now.Add(-2*time.Hour), engine.Landed)}
+	held, ok := errors.AsType[*engine.NotYetError](engine.Guards(pb, "m2", now, runs, engine.GuardSoak))
+	if !ok || len(held.Holds) != 1 || held.Holds[0].Guard != engine.GuardWindow || !held.Until.Equal(at("2026-03-02 19:00:00", "")) {
+		t.Errorf("held: %+v", held)
+	}
+	dirty := []*engine.Run{past("m1", now.Add(-2*time.Hour), engine.Applying)}
+	if engine.Guards(&engine.Playbook{Schedule: engine.Schedule{Order: []string{"m2"}}}, "m2", now, dirty, engine.GuardOpen) == nil {
+		t.Error("an unverified node was overridden")
+	}
+}
+
+// TestConfirmingRunIsNoNewRollout: a run that finds all in place with other inputs does not make these the
+// rollout's own.
+func TestConfirmingRunIsNoNewRollout(t *testing.T) {
+	now := at("2026-03-05 20:00:00", "")
+	pb := &engine.Playbook{Schedule: engine.Schedule{Order: []string{"m1", "m2"}}, Inputs: map[string]string{"playbook": "2"}}
+	confirmed := but(past("m1", now.Add(-time.Hour), engine.Landed), func(r *engine.Run) { unchanged(r); r.Inputs = pb.Inputs })
+	held, ok := errors.AsType[*engine.NotYetError](engine.Guards(pb, "m2", now, []*engine.Run{past("m1", now.Add(-48*time.Hour), engine.Landed), confirmed}))
+	if !ok || held.Holds[0].Guard != engine.GuardInputs {
+		t.Errorf("held: %v", held)
+	}
+}

@@ -31,6 +31,7 @@ func Plan(ctx context.Context, pb *Playbook, look Look) ([]PlannedStep, error) {
 			if p.refused != nil {
 				return nil, p.refused
 			}
+			p.keepSecrets(steps)
 			return steps, nil
 		}
 		images, err := look(ctx, p.want...)
@@ -162,6 +163,31 @@ func (p *planner) changes(ctx context.Context, t Changer, view map[string]Image)
 		view[c.At] = c.After
 	}
 	return kept, nil
+}
+
+// keepSecrets marks the changes whose content no display may show: what is, or will be, at a secret path,
+// and the same bytes wherever else they go.
+func (p *planner) keepSecrets(steps []PlannedStep) {
+	secret := map[string]bool{}
+	note := func(at string, images ...Image) {
+		for _, img := range images {
+			if SecretPath(at) && img.Content.Size() > 0 {
+				secret[img.Content.Hash()] = true
+			}
+		}
+	}
+	for at, img := range p.seen {
+		note(at, img)
+	}
+	for _, c := range Changes(steps) {
+		note(c.At, c.Before, c.After)
+	}
+	for i := range steps {
+		for j := range steps[i].Changes {
+			c := &steps[i].Changes[j]
+			c.Secret = SecretPath(c.At) || secret[c.Before.Content.Hash()] || secret[c.After.Content.Hash()]
+		}
+	}
 }
 
 // PlanGates is the playbook's gates as a run remembers them.

@@ -97,9 +97,6 @@ func TestInterrupt(t *testing.T) {
 		stop func(w *world, cancel func())
 		puts int // when it stopped
 	}{
-		"in a mark": {func(w *world, cancel func()) {
-			w.oracle.Mark = func(ctx context.Context, _ string, _ engine.Watch) error { cancel(); return ctx.Err() }
-		}, 0},
 		"in a write": {func(w *world, cancel func()) { w.node.React = func(engine.Change) { cancel() } }, 1},
 		"in a check": {func(w *world, cancel func()) {
 			w.oracle.Check = func(ctx context.Context, name string, _ engine.Watch) error {
@@ -139,6 +136,25 @@ func TestInterrupt(t *testing.T) {
 			}
 			w.sound(t)
 		})
+	}
+}
+
+// TestInterruptBeforeTheFirstWrite: the run ends, because whether it may begin has to be asked anew.
+func TestInterruptBeforeTheFirstWrite(t *testing.T) {
+	w := newWorld(runbook()...)
+	e, r, err := w.open(t.Context())
+	must(err)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	w.oracle.Mark = func(ctx context.Context, _ string, _ engine.Watch) error {
+		cancel(errors.New("Ctrl-C"))
+		return ctx.Err()
+	}
+	err = e.Apply(ctx, w.node, r)
+	if engine.CodeOf(err) != engine.Interrupted || !strings.Contains(told(err), "hcrun apply") || strings.Contains(told(err), "resume") {
+		t.Errorf("got %v", told(err))
+	}
+	if w.node.Puts() != 0 || r.State != engine.Untouched {
+		t.Errorf("%d puts, state %q", w.node.Puts(), r.State)
 	}
 }
 

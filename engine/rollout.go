@@ -14,13 +14,13 @@ import (
 //
 // What is true of a node whatever changed it (that it is not verified, that it was changed today) is asked
 // of all runs; where a rollout stands, only of this playbook's.
-func Guards(pb *Playbook, node string, now time.Time, past []*Run) error {
+//
+// overridden are the guards that an operator opens: what they would say is left out, and so is their hour.
+// GuardOpen cannot be opened.
+func Guards(pb *Playbook, node string, now time.Time, past []*Run, overridden ...GuardName) error {
 	own := of(pb, past)
-	ro := rollout{pb: pb, now: now, latest: latest(own), past: own, all: past}
-	var holds []Hold
-	for _, guard := range []func(string) []Hold{ro.clock, ro.open, ro.order, ro.clean, ro.inputs, ro.soak, ro.perDay, ro.window} {
-		holds = append(holds, guard(node)...)
-	}
+	ro := rollout{pb: pb, now: now, latest: latest(own), past: own, all: past, overridden: overridden}
+	holds := ro.ask(node, ro.clock, ro.open, ro.order, ro.clean, ro.inputs, ro.soak, ro.perDay, ro.window)
 	if len(holds) == 0 {
 		return nil
 	}
@@ -52,6 +52,17 @@ type rollout struct {
 	past   []*Run          // of this playbook
 	all    []*Run          // of every playbook
 	latest map[string]*Run // of this playbook, by node: its last run that counts
+
+	overridden []GuardName
+}
+
+// ask asks guards about a node and leaves out what is overridden.
+func (ro rollout) ask(node string, guards ...func(string) []Hold) []Hold {
+	var holds []Hold
+	for _, guard := range guards {
+		holds = append(holds, guard(node)...)
+	}
+	return slices.DeleteFunc(holds, func(h Hold) bool { return h.Guard != GuardOpen && slices.Contains(ro.overridden, h.Guard) })
 }
 
 // of are the runs of one playbook.
@@ -67,13 +78,17 @@ func (r *Run) counts() bool {
 
 // needsAck reports whether the run has ended eventfully and nobody has said that it was looked at.
 func (r *Run) needsAck() bool {
-	return !r.Open() && r.counts() && (r.State != Landed || !r.Clean) && r.Acked == nil
+	return !r.Open() && r.counts() && (r.State != Landed || !r.Clean || r.Backwards) && r.Acked == nil
 }
 
+// latest is what stands on each node: its last run that counts. A run that found all in place changes
+// nothing about when, and by which inputs, the node was brought there.
 func latest(past []*Run) map[string]*Run {
 	runs := map[string]*Run{}
 	for _, r := range past {
-		if r.counts() {
+		stands := runs[r.Node]
+		confirms := r.State == Landed && !r.Changed && stands != nil && stands.State == Landed
+		if r.counts() && !confirms {
 			runs[r.Node] = r
 		}
 	}

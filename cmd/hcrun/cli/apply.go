@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -62,7 +63,7 @@ func (f applyFlags) check() error {
 		return usage("--out goes with --plan: it is the plan that is written to the file")
 	case f.detailed && !f.plan:
 		return usage("--detailed-exitcode goes with --plan")
-	case len(f.overrides) > 0 && f.reason == "":
+	case len(f.overrides) > 0 && strings.TrimSpace(f.reason) == "":
 		return usage("--override needs --reason TEXT: it is recorded with the run")
 	case f.reason != "" && len(f.overrides) == 0:
 		return usage("--reason goes with --override GUARD")
@@ -141,7 +142,9 @@ func (s *site) rollout(file *playbooks.File, f applyFlags) (*rollout, error) {
 		}
 		ro.books[h.Name] = pb
 	}
-	ro.arrange(group)
+	if err := ro.arrange(group); err != nil {
+		return nil, err
+	}
 	if ro.chosen, err = s.chosen(ro.group, f.limit); err != nil {
 		return nil, err
 	}
@@ -155,7 +158,14 @@ func locateHosts(file *playbooks.File, err error) error {
 
 // arrange brings the group into the playbook's order; nodes that it does not name come last, where the
 // order guard holds them.
-func (ro *rollout) arrange(group []inventory.Host) {
+func (ro *rollout) arrange(group []inventory.Host) error {
+	for _, h := range group {
+		for _, name := range ro.books[h.Name].Schedule.Order {
+			if !slices.ContainsFunc(group, func(h inventory.Host) bool { return h.Name == name }) {
+				return usage("%s: schedule: order names %q, which is none of the playbook's hosts in %s", ro.source, name, ro.inv.Path)
+			}
+		}
+	}
 	rank := func(h inventory.Host) int {
 		if i := slices.Index(ro.books[h.Name].Schedule.Order, h.Name); i >= 0 {
 			return i
@@ -171,6 +181,7 @@ func (ro *rollout) arrange(group []inventory.Host) {
 			pb.Schedule.Order = append(pb.Schedule.Order, h.Name)
 		}
 	}
+	return nil
 }
 
 // chosen is the part of the group that a limit names. An empty limit is all; one that names nothing of
@@ -192,25 +203,24 @@ func (s *site) chosen(group []inventory.Host, limit string) ([]inventory.Host, e
 	return both, nil
 }
 
-// run carries the rollout on: every chosen node in order, until one is held. Held is a failure only
-// when nothing was done before it.
+// run carries the rollout on: every chosen node in order, until one is held. That is no failure when a node
+// was changed before it and only time holds this one.
 func (ro *rollout) run(ctx context.Context) error {
-	done := 0
+	done := false
 	for _, h := range ro.chosen {
-		err := ro.node(ctx, h)
-		if err == nil {
-			done++
-			continue
-		}
-		if held := heldBack(err); held && done > 0 && ro.flags.limit == "" {
+		changed, err := ro.node(ctx, h)
+		if err != nil {
+			if !done || !itsTurnComes(err) {
+				return err
+			}
 			ro.app.note("%s is held back: %s", h.Name, err)
 			ro.app.next(err)
 			return nil
 		}
-		return err
+		done = done || changed
 	}
 	return nil
 }
 
-// heldBack reports whether a guard, and nothing worse, stopped a node.
-func heldBack(err error) bool { return engine.CodeOf(err) == engine.Held }
+// itsTurnComes reports whether nothing but time holds a node.
+func itsTurnComes(err error) bool { return engine.CodeOf(err) == engine.Held && !waitFor(err).IsZero() }

@@ -20,40 +20,53 @@ type intent struct {
 	gates []engine.PlannedGate
 }
 
-// node carries the playbook out on one node: decide, plan, decide again, ask, write.
-func (ro *rollout) node(ctx context.Context, h inventory.Host) error {
+// node carries the playbook out on one node: look, decide, ask, write. changed reports whether the node was
+// brought to a new state.
+func (ro *rollout) node(ctx context.Context, h inventory.Host) (changed bool, err error) {
 	lock, err := ro.store.Lock("apply " + ro.books[h.Name].Name + " to " + h.Name)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { lock.Close() }()
 	if err := ro.unfinished(h); err != nil {
-		return err
+		return false, err
 	}
 	it, err := ro.look(ctx, h)
 	if err != nil {
-		return ro.locate(err)
+		return false, ro.locate(err)
 	}
 	overrides, err := ro.decide(it)
 	if until := waitFor(err); ro.flags.wait && !until.IsZero() {
 		lock.Close() // others may work while this waits; what they did is asked for again after it
+		ro.close()   // no connection outlives a night
 		if err := ro.countdown(ctx, h.Name, until, err); err != nil {
-			return err
+			return false, err
 		}
 		return ro.node(ctx, h)
 	}
+	if err == nil {
+		overrides, err = ro.settle(ctx, it, overrides)
+	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	if engine.HasChanges(it.steps) {
-		ro.app.showPlan(ctx, ro.site, it)
-		if err := ro.app.confirm(ctx, fmt.Sprintf("change %s?", h.Name), ro.flags.yes); err != nil {
-			return err
-		}
-	} else {
-		ro.app.note("%s: nothing to change; asking every check", h.Name)
+	return engine.HasChanges(it.steps), ro.locate(ro.carryOut(ctx, it, overrides))
+}
+
+// settle shows the plan and asks for a yes. That may take a while, so the guards are asked once more.
+func (ro *rollout) settle(ctx context.Context, it intent, overrides []engine.Override) ([]engine.Override, error) {
+	if !engine.HasChanges(it.steps) {
+		ro.app.note("%s: nothing to change; asking every check", it.host.Name)
+		return overrides, nil
 	}
-	return ro.locate(ro.carryOut(ctx, it, overrides))
+	ro.app.showPlan(ctx, ro.site, it)
+	if err := ro.app.confirm(ctx, fmt.Sprintf("change %s?", it.host.Name), ro.flags.yes); err != nil {
+		return nil, err
+	}
+	if err := ro.refresh(ctx); err != nil {
+		return nil, err
+	}
+	return ro.decide(it)
 }
 
 // unfinished refuses a node whose last run is neither landed nor rolled back.
@@ -88,40 +101,33 @@ func (ro *rollout) look(ctx context.Context, h inventory.Host) (intent, error) {
 }
 
 // decide asks the guards, unless there is nothing to change. It returns the overrides that open what
-// would hold the node.
+// would hold the node; that of the gates is taken along, since gates are asked later.
 func (ro *rollout) decide(it intent) ([]engine.Override, error) {
-	if !engine.HasChanges(it.steps) {
-		return nil, nil
-	}
-	return ro.guards(it.book, it.host)
-}
-
-func (ro *rollout) guards(pb *engine.Playbook, h inventory.Host) ([]engine.Override, error) {
-	past, err := ro.past(ro.store)
-	if err != nil {
-		return nil, err
-	}
 	var overrides []engine.Override
 	if slices.Contains(ro.flags.overrides, string(engine.GuardGate)) {
 		overrides = append(overrides, ro.override(engine.Hold{Guard: engine.GuardGate, Why: "not asked yet"}))
 	}
-	held, ok := errors.AsType[*engine.NotYetError](engine.Guards(pb, h.Name, ro.clock.Now(), past))
-	if !ok {
+	if !engine.HasChanges(it.steps) {
 		return overrides, nil
 	}
-	var left []engine.Hold
-	for _, hold := range held.Holds {
-		if hold.Guard != engine.GuardOpen && slices.Contains(ro.flags.overrides, string(hold.Guard)) {
+	past, err := ro.past(ro.store)
+	if err != nil {
+		return nil, err
+	}
+	var open []engine.GuardName
+	for _, name := range ro.flags.overrides {
+		open = append(open, engine.GuardName(name))
+	}
+	now := ro.clock.Now()
+	if held, ok := errors.AsType[*engine.NotYetError](engine.Guards(it.book, it.host.Name, now, past, open...)); ok {
+		return nil, ro.held(it.book, held)
+	}
+	if opened, ok := errors.AsType[*engine.NotYetError](engine.Guards(it.book, it.host.Name, now, past)); ok {
+		for _, hold := range opened.Holds {
 			overrides = append(overrides, ro.override(hold))
-			continue
 		}
-		left = append(left, hold)
 	}
-	if len(left) == 0 {
-		return overrides, nil
-	}
-	held.Holds = left
-	return nil, ro.held(pb, held)
+	return overrides, nil
 }
 
 func (ro *rollout) override(h engine.Hold) engine.Override {

@@ -193,8 +193,7 @@ func (ro *rollout) carryOutPlan(ctx context.Context, it intent, z *zip.Reader) e
 	if err != nil {
 		return err
 	}
-	ro.app.showPlan(ctx, ro.site, it)
-	if err := ro.app.confirm(ctx, fmt.Sprintf("change %s?", it.host.Name), ro.flags.yes); err != nil {
+	if overrides, err = ro.settle(ctx, it, overrides); err != nil {
 		return err
 	}
 	return ro.carryOut(ctx, it, overrides)

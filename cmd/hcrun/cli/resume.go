@@ -54,12 +54,8 @@ func (a *app) resume(ctx context.Context, args []string, back bool) error {
 	if err != nil {
 		return err
 	}
-	if !r.Open() {
-		p := engine.Problemf(engine.Invalid, "run %s is finished: %s", r.ID, r.State)
-		p.Next = "hcrun show " + r.ID
-		return p
-	}
-	return a.takeUp(ctx, store, r, "resume "+r.ID, func(e *engine.Engine, n engine.WritableNode, r *engine.Run) error {
+	may := func(r *engine.Run, _ []*engine.Run) error { return engine.MayResume(r) }
+	return a.takeUp(ctx, store, r, "resume "+r.ID, may, func(e *engine.Engine, n engine.WritableNode, r *engine.Run) error {
 		if back {
 			return e.Rollback(ctx, n, r, me(), "asked for with resume --rollback")
 		}
@@ -76,7 +72,9 @@ func (a *app) rollback(ctx context.Context, args []string, plan, yes bool) error
 	if err != nil {
 		return err
 	}
-	if err := undoable(store, r); err != nil {
+	if all, err := runs(store); err != nil {
+		return err
+	} else if err := engine.MayUndo(r, all); err != nil {
 		return err
 	}
 	if plan {
@@ -85,29 +83,9 @@ func (a *app) rollback(ctx context.Context, args []string, plan, yes bool) error
 	if err := a.confirm(ctx, fmt.Sprintf("undo run %s of %s on %s?", r.ID, r.Playbook, r.Node), yes); err != nil {
 		return err
 	}
-	return a.takeUp(ctx, store, r, "rollback "+r.ID, func(e *engine.Engine, n engine.WritableNode, r *engine.Run) error {
+	return a.takeUp(ctx, store, r, "rollback "+r.ID, engine.MayUndo, func(e *engine.Engine, n engine.WritableNode, r *engine.Run) error {
 		return e.Rollback(ctx, n, r, me(), "asked for")
 	})
-}
-
-// undoable refuses to roll back a run that did nothing, or one that later runs on the node stand on.
-func undoable(store *journal.Store, r *engine.Run) error {
-	if r.State == engine.RolledBk || r.FirstWrite.IsZero() {
-		p := engine.Problemf(engine.Invalid, "run %s left nothing to undo: %s", r.ID, r.State)
-		p.Next = "hcrun show " + r.ID
-		return p
-	}
-	all, err := runs(store)
-	if err != nil {
-		return err
-	}
-	later := engine.StandsOn(r, all)
-	if len(later) == 0 {
-		return nil
-	}
-	p := engine.Problemf(engine.Operator, "run %s changed files of run %s after it; undo the later one first", later[len(later)-1].ID, r.ID)
-	p.Now, p.Next = "nothing was changed", "hcrun rollback "+later[len(later)-1].ID
-	return p
 }
 
 // takeUpPlan shows what a rollback would undo, newest first.
@@ -130,8 +108,8 @@ func (a *app) takeUpPlan(ctx context.Context, r *engine.Run) error {
 	return nil
 }
 
-// takeUp continues a recorded run on its node.
-func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, what string, do func(*engine.Engine, engine.WritableNode, *engine.Run) error) error {
+// takeUp continues a recorded run on its node, if it may, as that is under the lock.
+func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, what string, may func(*engine.Run, []*engine.Run) error, do func(*engine.Engine, engine.WritableNode, *engine.Run) error) error {
 	s, h, err := a.siteOf(ctx, r)
 	if err != nil {
 		return err
@@ -149,6 +127,13 @@ func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, w
 	defer j.Close()
 	if r, err = engine.Fold(events); err != nil {
 		return engine.Problemf(engine.Corrupt, "run %s: %w", what, err)
+	}
+	past, err := s.past(store)
+	if err != nil {
+		return err
+	}
+	if err := may(r, past); err != nil {
+		return err
 	}
 	n, err := s.dial(ctx, h)
 	if err != nil {
@@ -177,7 +162,7 @@ func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, w
 }
 
 func (a *app) rolledBack(r *engine.Run) {
-	a.note("%s is as it was before run %s", r.Node, r.ID)
+	a.note("%s is as it was before run %s; other nodes are held until `hcrun ack %s --reason TEXT`", r.Node, r.ID, r.ID)
 	for _, at := range r.LeftPaths {
 		a.note("  left: %s, because others have filled it", at)
 	}

@@ -24,6 +24,8 @@ func runs(store *journal.Store) ([]*engine.Run, error) {
 			all = append(all, r)
 		}
 	}
+	// Ids sort by the second in which a run began; guards need to know which came first within one.
+	slices.SortStableFunc(all, func(a, b *engine.Run) int { return a.Began.Compare(b.Began) })
 	return all, nil
 }
 
@@ -42,7 +44,9 @@ func readRun(store *journal.Store, id string) (*engine.Run, error) {
 	return r, nil
 }
 
-// past are the runs that say something about the hosts of this site.
+// past are the runs that say something about the hosts of this site: those that went to the address that a
+// host has now, and those of a host of this inventory by name, which may have another address now and be
+// unverified there. A lab that was reset has other masters of the same names.
 func (s *site) past(store *journal.Store) ([]*engine.Run, error) {
 	all, err := runs(store)
 	if err != nil {
@@ -52,7 +56,11 @@ func (s *site) past(store *journal.Store) ([]*engine.Run, error) {
 	for _, h := range s.inv.Hosts {
 		here = append(here, s.address(h))
 	}
-	return slices.DeleteFunc(all, func(r *engine.Run) bool { return !slices.Contains(here, r.Address) }), nil
+	return slices.DeleteFunc(all, func(r *engine.Run) bool {
+		_, named := s.inv.Host(r.Node)
+		moved := s.lab == nil && named && r.Inventory == s.inv.Path
+		return !moved && !slices.Contains(here, r.Address)
+	}), nil
 }
 
 // newestOn is the newest run on a node.

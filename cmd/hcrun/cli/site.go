@@ -219,6 +219,7 @@ func (s *site) close() {
 		log.Info().Time("at", s.clock.Now()).Str("event", "disconnected").Str("node", name).
 			Int("connections", cost.Conns).Int("channels", cost.Channels).Int("round_trips", cost.RoundTrips).Send()
 	}
+	clear(s.nodes)
 }
 
 // peers connects to the given hosts but one, for gates.

@@ -35,7 +35,9 @@ func (a *app) next(err error) {
 // landed is the last line of a run that went well.
 func (a *app) landed(r *engine.Run) {
 	switch {
-	case !r.Changed:
+	case r.State == engine.Untouched:
+		a.note("%s: run %s had written nothing, and has ended", r.Node, r.ID)
+	case !r.Changed && r.Clean:
 		a.note("%s: everything was in place and is proven; nothing was changed", r.Node)
 	case !r.Clean:
 		a.note("%s landed, eventful: the next node is held until `hcrun ack %s --reason TEXT`", r.Node, r.ID)

@@ -80,7 +80,7 @@ func diff(ctx context.Context, st Style, c engine.Change) string {
 	if c.Before.Content.Same(c.After.Content) || c.Before.Kind == engine.Dir || c.After.Kind == engine.Dir {
 		return ""
 	}
-	if engine.SecretPath(c.At) {
+	if c.Secret || engine.SecretPath(c.At) {
 		return st.Dim("its content is secret: not shown") + "\n"
 	}
 	before, err1 := text(ctx, c.Before)
