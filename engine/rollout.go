@@ -157,11 +157,12 @@ func (ro rollout) order(node string) []Hold {
 	return []Hold{{Guard: GuardOrder, Why: fmt.Sprintf("%s comes first and has not landed", strings.Join(missing, ", "))}}
 }
 
-// clean holds until somebody has looked at another node's eventful run.
+// clean holds until somebody has looked at another node's eventful run, or at the node's own that failed its
+// verification: what rolled back once would do so again.
 func (ro rollout) clean(node string) []Hold {
 	var holds []Hold
 	for _, r := range Unacknowledged(ro.past) {
-		if r.Node != node {
+		if r.Node != node || r.State == RolledBk && r.Turned != nil && r.Turned.By == "hcrun" {
 			holds = append(holds, Hold{Guard: GuardClean, Why: fmt.Sprintf("run %s on %s was eventful (%s) and nobody has acknowledged it", r.ID, r.Node, r.eventful())})
 		}
 	}

@@ -117,6 +117,10 @@ func (t *TailLog) Mark(ctx context.Context, w engine.Watch, _ []engine.Change) (
 	return json.Marshal(m)
 }
 
+// leastLooks is how often a log is looked at however slow the node is: what a probe provoked before the
+// first look shows at the second.
+const leastLooks = 3
+
 // Check reads what is written behind the mark until there are enough lines.
 func (t *TailLog) Check(ctx context.Context, w engine.Watch, mark engine.Mark) error {
 	f := logTail{w: w, path: t.Path}
@@ -133,7 +137,7 @@ func (t *TailLog) Check(ctx context.Context, w engine.Watch, mark engine.Mark) e
 	count, timeout := max(t.Count, logCount), t.Timeout.Or(logTimeout)
 	probe := t.prober(w)
 	elapsed := w.Stopwatch()
-	for {
+	for looks := 0; ; {
 		if err := probe(ctx); err != nil {
 			return err
 		}
@@ -148,13 +152,16 @@ func (t *TailLog) Check(ctx context.Context, w engine.Watch, mark engine.Mark) e
 			return nil
 		}
 		lines.looked = lines.looked || !more
+		if !more {
+			looks++
+		}
 		switch {
 		case lines.matched >= count:
 			w.Say(fmt.Sprintf("%d lines in %s; waiting for one that comes now", lines.matched, t.Path))
 		case f.state == logGrowing:
 			w.Say(fmt.Sprintf("%s grows; %d of %d lines so far", t.Path, lines.matched, count))
 		}
-		if elapsed() >= timeout {
+		if elapsed() >= timeout && looks >= leastLooks {
 			return t.failed(f, lines, count, timeout)
 		}
 		if !more {

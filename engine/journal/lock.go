@@ -41,10 +41,16 @@ func (s *Store) Lock(what string) (*Lock, error) {
 		f.Close()
 		return nil, err
 	}
-	if err := flock(f); errors.Is(err, syscall.EWOULDBLOCK) {
+	err = flock(f, syscall.LOCK_EX)
+	for try := 0; try < 5 && errors.Is(err, syscall.EWOULDBLOCK); try++ {
+		time.Sleep(10 * time.Millisecond) // Holder has it for a moment
+		err = flock(f, syscall.LOCK_EX)
+	}
+	if errors.Is(err, syscall.EWOULDBLOCK) {
 		defer f.Close()
 		return nil, engine.Problemf(engine.Locked, "another hcrun has %s: %s", s.dir, readHolder(f))
-	} else if err != nil {
+	}
+	if err != nil {
 		f.Close()
 		return nil, notDurable("take the lock "+path, err)
 	}
@@ -57,10 +63,23 @@ func (s *Store) Lock(what string) (*Lock, error) {
 	return &Lock{f}, nil
 }
 
+// Holder says who has the store locked; ok is false when nobody has.
+func (s *Store) Holder() (who string, ok bool) {
+	f, err := os.OpenFile(filepath.Join(s.dir, "lock"), os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return "", false
+	}
+	defer f.Close()
+	if !errors.Is(flock(f, syscall.LOCK_SH), syscall.EWOULDBLOCK) {
+		return "", false
+	}
+	return readHolder(f), true
+}
+
 // flock takes the lock or returns EWOULDBLOCK at once.
-func flock(f *os.File) error {
+func flock(f *os.File, how int) error {
 	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
 		if err != syscall.EINTR {
 			return err
 		}

@@ -3,10 +3,10 @@ package cli
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/hcrun/hcrun/cmd/hcrun/ui"
 	"github.com/hcrun/hcrun/engine"
 )
 
@@ -51,7 +51,7 @@ func (a *app) ack(ctx context.Context, name, reason string) error {
 	if err != nil {
 		return err
 	}
-	show, done := a.display(time.UTC, events)
+	show, done := a.display(ui.Zone(r), events)
 	defer done()
 	e := &engine.Engine{Journal: j, Kinds: a.kinds, Clock: clock, Show: show}
 	return e.Ack(r, engine.Ack{Reason: reason, User: me()})

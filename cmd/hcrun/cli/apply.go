@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -72,7 +75,7 @@ func (f applyFlags) check() error {
 	}
 	for _, name := range f.overrides {
 		if !slices.Contains(overridable(), engine.GuardName(name)) {
-			return usage("--override %s: there is no such guard that can be overridden; there are %v", name, overridable())
+			return usage("--override %s: there is no such guard that can be overridden; there are %s", name, names(overridable()))
 		}
 	}
 	return nil
@@ -80,6 +83,14 @@ func (f applyFlags) check() error {
 
 func overridable() []engine.GuardName {
 	return []engine.GuardName{engine.GuardOrder, engine.GuardSoak, engine.GuardPerDay, engine.GuardWindow, engine.GuardClean, engine.GuardInputs, engine.GuardGate, engine.GuardClock}
+}
+
+func names(guards []engine.GuardName) string {
+	var all []string
+	for _, g := range guards {
+		all = append(all, string(g))
+	}
+	return strings.Join(all, ", ")
 }
 
 // apply goes through the chosen nodes in order.
@@ -107,6 +118,9 @@ func (a *app) apply(ctx context.Context, path string, f applyFlags) error {
 
 // open loads the site and the playbook; nothing has been connected to.
 func (a *app) open(ctx context.Context, path string, f applyFlags) (*site, *playbooks.File, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, usage("%s: there is no such file", path)
+	}
 	s, err := a.site(ctx, path)
 	if err != nil {
 		return nil, nil, err

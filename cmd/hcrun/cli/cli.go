@@ -15,6 +15,7 @@ import (
 	"syscall"
 	_ "time/tzdata" // schedules name time zones, and not every machine has their table
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -104,12 +105,24 @@ func (a *app) root() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().StringVar(&a.state, "state", "", "folder of journals and the lab (default $HCRUN_STATE, or $XDG_STATE_HOME/hcrun)")
-	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON object a line")
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "for programs: events one JSON object a line; status and history one array")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%v; see `%s --help`", err, c.CommandPath()) })
+	zerolog.ErrorHandler = func(error) {} // the journal has everything; a log that cannot be written is no news
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.applyCmd(), a.resumeCmd(), a.rollbackCmd(), a.ackCmd(), a.statusCmd(), a.historyCmd(), a.showCmd(),
 		a.validateCmd(), a.docCmd(), a.trustCmd(), a.journalCmd(), a.labCmd(), a.versionCmd())
 	return root
+}
+
+// parent is a command that only has others below it.
+func parent(c *cobra.Command) *cobra.Command {
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usage("%s has no command %q; see `%s --help`", c.CommandPath(), args[0], c.CommandPath())
+		}
+		return c.Help()
+	}
+	return c
 }
 
 // withInventory adds -i.

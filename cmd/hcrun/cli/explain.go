@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"syscall"
 
 	"github.com/hcrun/hcrun/engine"
 	"github.com/hcrun/hcrun/playbooks"
@@ -74,6 +75,11 @@ func (a *app) problem(err error) (string, error) {
 	}
 	if errors.Is(err, errSignal) || errors.Is(err, context.Canceled) {
 		return where, &engine.Problem{Code: engine.Interrupted, What: "interrupted; nothing was being changed", Err: err}
+	}
+	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EACCES} {
+		if errors.Is(err, full) {
+			return where, &engine.Problem{Code: engine.NotDurable, What: err.Error(), Now: "nothing was changed", Next: "make room or name another state folder with --state, then the same command again", Err: err}
+		}
 	}
 	if strings.HasPrefix(err.Error(), "unknown command") {
 		return where, &engine.Problem{Code: engine.Invalid, What: err.Error() + "; see `hcrun --help`", Err: err}

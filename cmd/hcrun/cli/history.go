@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -35,7 +34,7 @@ func (a *app) historyCmd() *cobra.Command {
 				a.note("no runs yet")
 				return nil
 			}
-			ui.Runs(a.out, all, time.UTC)
+			ui.Runs(a.out, all)
 			return nil
 		},
 	}
@@ -69,10 +68,7 @@ func (a *app) show(ctx context.Context, name string) error {
 		}
 		return nil
 	}
-	zone, err := time.LoadLocation(r.Zone)
-	if err != nil {
-		zone = time.UTC
-	}
+	zone := ui.Zone(r)
 	fmt.Fprintf(a.out, "run %s: %s on %s (%s), by %s\nbegan %s, %s\n\n", r.ID, ui.Line(r.Playbook), r.Node, ui.Line(r.Address), ui.Line(r.User), ui.Moment(r.Began, zone), ui.RunState(r))
 	ui.Plan(ctx, a.out, a.style, withBlobs(store, r.ID, r.Steps))
 	fmt.Fprintln(a.out)
@@ -123,6 +119,11 @@ func tail(s string) string {
 
 // showUndo prints what a rollback would do.
 func (a *app) showUndo(ctx context.Context, store *journal.Store, r *engine.Run, steps []engine.PlannedStep) {
+	if a.json {
+		a.events = true
+		(&ui.JSON{W: a.out}).Show(engine.Event{Run: r.ID, Kind: engine.EvPlanned, At: r.Latest, Planned: steps})
+		return
+	}
 	fmt.Fprintf(a.out, "rollback of run %s on %s, in this order:\n\n", a.style.Bold(r.ID), a.style.Bold(r.Node))
 	ui.Plan(ctx, a.out, a.style, withBlobs(store, r.ID, steps))
 }

@@ -7,7 +7,7 @@ import (
 )
 
 func (a *app) journalCmd() *cobra.Command {
-	c := &cobra.Command{Use: "journal", Short: "The journals themselves"}
+	c := parent(&cobra.Command{Use: "journal", Short: "The journals themselves"})
 	c.AddCommand(&cobra.Command{
 		Use:   "verify [RUN]",
 		Short: "Check the hash chain of one journal, or of all, and every content beside it",

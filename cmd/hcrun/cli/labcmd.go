@@ -14,12 +14,12 @@ import (
 )
 
 func (a *app) labCmd() *cobra.Command {
-	c := &cobra.Command{
+	c := parent(&cobra.Command{
 		Use:   "lab",
 		Short: "Three throwaway masters on this machine",
 		Long: `The lab's nodes are private views of this machine's file system with its real shell and tools, reached
 over real SSH. Their kubelet, API server and Loki are simulated. They go on running until "lab down".`,
-	}
+	})
 	c.AddCommand(
 		a.labSub("up", "start it", 0, func(ctx context.Context, dir string, _ []string) error { return a.labUp(ctx, dir) }),
 		a.labSub("down", "stop it; its files stay", 0, func(ctx context.Context, dir string, _ []string) error { return lab.Down(ctx, dir) }),

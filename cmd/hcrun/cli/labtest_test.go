@@ -26,7 +26,7 @@ type bench struct {
 
 const benchInventory = `
 lab {
-  pace = 100
+  pace = 40
 }
 host "master1" {
   switch = "weak"

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/hcrun/hcrun/cmd/hcrun/ui"
 	"github.com/hcrun/hcrun/engine"
 	"github.com/hcrun/hcrun/engine/journal"
 	"github.com/hcrun/hcrun/engine/sshnode"
@@ -50,7 +50,7 @@ func (a *app) resume(ctx context.Context, args []string, back bool) error {
 	if err != nil {
 		return err
 	}
-	r, err := pick(store, args, "to resume", func(r *engine.Run) bool { return r.Dirty() })
+	r, err := pick(store, args, "to resume", func(r *engine.Run) bool { return r.Dirty() && a.exists(r) })
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (a *app) rollback(ctx context.Context, args []string, plan, yes bool) error
 	if err != nil {
 		return err
 	}
-	r, err := pick(store, args, "to roll back", func(r *engine.Run) bool { return !r.FirstWrite.IsZero() && r.State != engine.RolledBk })
+	r, err := pick(store, args, "to roll back", func(r *engine.Run) bool { return !r.FirstWrite.IsZero() && r.State != engine.RolledBk && a.exists(r) })
 	if err != nil {
 		return err
 	}
@@ -139,11 +139,7 @@ func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, w
 	if err != nil {
 		return outOfReach(err, r)
 	}
-	zone, err := time.LoadLocation(r.Zone)
-	if err != nil {
-		zone = time.UTC
-	}
-	show, done := a.display(zone, events)
+	show, done := a.display(ui.Zone(r), events)
 	defer done()
 	group, err := s.inv.Select(r.Group)
 	if err != nil {

@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"context"
 	"slices"
+	"strings"
 
 	"github.com/hcrun/hcrun/engine"
 	"github.com/hcrun/hcrun/engine/journal"
+	"github.com/hcrun/hcrun/engine/lab"
 )
 
 // runs folds every journal of the store, oldest first. A damaged journal is an error: no guard may be
@@ -106,4 +109,19 @@ func pick(store *journal.Store, args []string, what string, fits func(*engine.Ru
 	p := engine.Problemf(engine.Invalid, "there is no run %s", what)
 	p.Next = "hcrun history"
 	return nil, p
+}
+
+// exists reports whether the run's node is still there, as far as this machine can know: a lab that was
+// reset has other masters of the same names, and what was on the old ones is gone with them.
+func (a *app) exists(r *engine.Run) bool {
+	rest, isLab := strings.CutPrefix(r.Address, "lab:")
+	if !isLab {
+		return true
+	}
+	dir, err := a.labDir()
+	if err != nil {
+		return true
+	}
+	s, err := lab.Read(context.Background(), dir)
+	return err != nil || strings.HasPrefix(rest, s.ID+"/")
 }

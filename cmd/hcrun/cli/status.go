@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +44,7 @@ func (a *app) openRuns() error {
 	if err != nil {
 		return err
 	}
+	all = slices.DeleteFunc(all, func(r *engine.Run) bool { return !a.exists(r) })
 	need := engine.Unacknowledged(all)
 	for _, r := range all {
 		if r.Dirty() {
@@ -56,7 +58,11 @@ func (a *app) openRuns() error {
 		a.note("no run is unfinished, none waits for you")
 		return nil
 	}
-	ui.Runs(a.out, need, time.UTC)
+	ui.Runs(a.out, need)
+	if who, busy := store.Holder(); busy {
+		a.note("running now: %s", who)
+		return nil
+	}
 	for _, r := range need {
 		if r.Dirty() {
 			a.note("next: hcrun resume %s   (or: hcrun rollback %s)", r.ID, r.ID)

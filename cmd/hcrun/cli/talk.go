@@ -22,7 +22,7 @@ func (a *app) note(format string, args ...any) {
 	if a.json {
 		w = a.errOut
 	}
-	fmt.Fprintf(w, "%s\n", ui.Clean(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(w, "%s\n", strings.ReplaceAll(ui.Clean(fmt.Sprintf(format, args...)), "\n", "\n  "))
 }
 
 // next says what to type next after something that was no failure.
@@ -68,6 +68,9 @@ func (a *app) confirm(ctx context.Context, question string, yes bool) error {
 	case s := <-answer:
 		if s == "y" || s == "yes" {
 			return nil
+		}
+		if s == "" {
+			fmt.Fprintln(a.out) // the end of input leaves the cursor behind the question
 		}
 	}
 	p := engine.Problemf(engine.Operator, "not confirmed")

@@ -11,13 +11,22 @@ import (
 )
 
 // Runs shows one line a run, oldest first.
-func Runs(w io.Writer, runs []*engine.Run, zone *time.Location) {
+func Runs(w io.Writer, runs []*engine.Run) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "RUN\tPLAYBOOK\tNODE\tBEGAN\tSTATE")
 	for _, r := range runs {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", r.ID, r.Playbook, r.Node, Moment(r.Began, zone), RunState(r))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", r.ID, r.Playbook, r.Node, Moment(r.Began, Zone(r)), RunState(r))
 	}
 	tw.Flush()
+}
+
+// Zone is the time zone of a run's schedule, in which its times are shown.
+func Zone(r *engine.Run) *time.Location {
+	zone, err := time.LoadLocation(r.Zone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
 }
 
 // RunState is how a run stands, in a few words.
@@ -72,6 +81,9 @@ func Standings(w io.Writer, st Style, all []engine.Standing, zone *time.Location
 	}
 	held, ok := next.Hold.(*engine.NotYetError)
 	switch {
+	case next.Run != nil && next.Run.Dirty():
+		fmt.Fprintf(w, "\nnext: hcrun resume %s   (or: hcrun rollback %s)\n", next.Run.ID, next.Run.ID)
+		return
 	case !ok:
 		fmt.Fprintf(w, "\nnext: %s, now\n", next.Node)
 	case held.Until.IsZero():
@@ -87,8 +99,11 @@ func Standings(w io.Writer, st Style, all []engine.Standing, zone *time.Location
 }
 
 func mayStart(s engine.Standing, zone *time.Location) string {
-	if s.Run != nil && s.Run.State == engine.Landed {
+	switch {
+	case s.Run != nil && s.Run.State == engine.Landed:
 		return "-"
+	case s.Run != nil && s.Run.Dirty():
+		return "unfinished"
 	}
 	held, ok := s.Hold.(*engine.NotYetError)
 	switch {
