@@ -195,3 +195,20 @@ func TestFieldValues(t *testing.T) {
 		}
 	}
 }
+
+// TestTailLogSlowNode: each answer takes longer than the whole timeout; the log is looked at again all the
+// same, because what comes while it is looked at cannot show at the first look.
+func TestTailLogSlowNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		line := "{\"kind\":\"Event\"}\n"
+		n := &logNode{began: time.Now(), frames: []logFile{{-1, 7, line + line, 0}, {130, 7, line + line + line, 0}}}
+		n.commands = func(argv []string) (string, error) {
+			time.Sleep(40 * time.Second)
+			return n.run(argv)
+		}
+		mark := engine.Mark(`{}`)
+		if err := (&TailLog{Path: "/l", Count: 2}).Check(t.Context(), n.watch(), mark); err != nil {
+			t.Error(verdict(err))
+		}
+	})
+}
