@@ -441,7 +441,7 @@ func FuzzQuote(f *testing.F) {
 func TestMetaRestored(t *testing.T) {
 	d := folder(t)
 	if os.Chown(d, 1, 1) != nil || os.Chown(d, os.Getuid(), os.Getgid()) != nil {
-		t.Skip("no right to give files away")
+		missing(t, "the right to give files away")
 	}
 	n := serve(t, &server{env: tools(t, map[string]string{"chmod": `case $1 in 00700) echo 'Operation not permitted' >&2; exit 1;; esac; exec /bin/chmod "$@"`})}).dial(t)
 	lay(t, d+"/d", "", dir(0o2755))

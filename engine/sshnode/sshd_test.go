@@ -210,7 +210,7 @@ func TestSshdShells(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := exec.LookPath(c.needs); err != nil {
-				t.Skip(c.needs + " is not installed")
+				missing(t, c.needs)
 			}
 			s := startSSHD(t, []string{"ed25519"}, "ForceCommand "+c.command)
 			if c.want != "" {
@@ -228,7 +228,7 @@ func TestSshdShells(t *testing.T) {
 
 func TestSshdSudo(t *testing.T) {
 	if _, err := exec.LookPath("sudo"); err != nil {
-		t.Skip("sudo is not installed")
+		missing(t, "sudo")
 	}
 	s := startSSHD(t, []string{"ed25519"})
 	s.config.Become = true

@@ -39,11 +39,12 @@ func TestKill(t *testing.T) {
 		t.Run(fmt.Sprint("worker", w), func(t *testing.T) {
 			t.Parallel()
 			rnd := rand.New(rand.NewPCG(seed, uint64(w)))
-			for i := range kills / workers {
+			done := 0
+			for i := 0; done < kills/workers; i++ {
 				b := newBench(t, hcrun)
 				b.up()
 				fresh := b.digest("master1")
-				b.killed(rnd, took)
+				done += b.killed(rnd, took)
 				if got := difference(fresh, b.digest("master1")); got != want {
 					t.Fatalf("seed %d, kill %d: what was changed differs from an undisturbed run:\n%s", seed, i, difference(want, got))
 				}
@@ -51,13 +52,18 @@ func TestKill(t *testing.T) {
 					t.Fatalf("seed %d, kill %d: the history is %s, undisturbed it is %s", seed, i, got, history)
 				}
 				b.must(0, "lab", "down")
+				if i > 3*kills {
+					t.Fatalf("seed %d: only %d of %d runs were killed before they ended", seed, done, i)
+				}
 			}
+			t.Logf("seed %d: %d processes killed", seed, done)
 		})
 	}
 }
 
-// killed applies to master1, kills it at a random moment, and resumes until it has landed.
-func (b *bench) killed(rnd *rand.Rand, took time.Duration) {
+// killed applies to master1, kills it at a random moment, and resumes until it has landed. It returns how
+// many processes really died of it.
+func (b *bench) killed(rnd *rand.Rand, took time.Duration) (deaths int) {
 	b.t.Helper()
 	c := b.command(b.apply("master1")...)
 	for range 20 {
@@ -68,18 +74,20 @@ func (b *bench) killed(rnd *rand.Rand, took time.Duration) {
 		code := b.exit(c.Wait())
 		timer.Stop()
 		if code == 0 {
-			return
+			return deaths
 		}
 		if code != -1 {
 			b.t.Fatalf("%s ended with %d", strings.Join(c.Args[1:], " "), code)
 		}
+		deaths++
 		if rnd.IntN(3) > 0 { // let this one finish
 			b.finish()
-			return
+			return deaths
 		}
 		c = b.command(b.next()...)
 	}
 	b.finish()
+	return deaths
 }
 
 // next is what an operator types after a crash: resume where a run is unfinished, else apply.

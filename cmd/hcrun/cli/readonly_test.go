@@ -47,7 +47,7 @@ func TestPlanOnReadOnlyNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	attached(t, trace, pid)
-	out := b.must(0, "apply", b.playbook, "-i", b.inventory, "--limit", "master1", "--plan")
+	out := b.must(0, "apply", b.playbook, "-i", b.inventory, "--limit", "master1", "--plan", "--out", filepath.Join(t.TempDir(), "p"))
 	strace.Process.Signal(os.Interrupt)
 	strace.Wait()
 	if !strings.Contains(out, "+    - --audit-policy-file=/etc/kubernetes/audit-policy.yaml") {
