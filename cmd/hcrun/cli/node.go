@@ -45,7 +45,7 @@ func (ro *rollout) node(ctx context.Context, h inventory.Host) (changed bool, er
 		return ro.node(ctx, h)
 	}
 	if err == nil {
-		overrides, err = ro.settle(ctx, it, overrides)
+		overrides, err = ro.agree(ctx, it, overrides)
 	}
 	if err != nil {
 		return false, err
@@ -53,8 +53,8 @@ func (ro *rollout) node(ctx context.Context, h inventory.Host) (changed bool, er
 	return engine.HasChanges(it.steps), ro.locate(ro.carryOut(ctx, it, overrides))
 }
 
-// settle shows the plan and asks for a yes. That may take a while, so the guards are asked once more.
-func (ro *rollout) settle(ctx context.Context, it intent, overrides []engine.Override) ([]engine.Override, error) {
+// agree shows the plan and asks for a yes. That may take a while, so the guards are asked once more.
+func (ro *rollout) agree(ctx context.Context, it intent, overrides []engine.Override) ([]engine.Override, error) {
 	if !engine.HasChanges(it.steps) {
 		ro.app.note("%s: nothing to change; asking every check", it.host.Name)
 		return overrides, nil

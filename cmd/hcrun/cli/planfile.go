@@ -193,7 +193,7 @@ func (ro *rollout) carryOutPlan(ctx context.Context, it intent, z *zip.Reader) e
 	if err != nil {
 		return err
 	}
-	if overrides, err = ro.settle(ctx, it, overrides); err != nil {
+	if overrides, err = ro.agree(ctx, it, overrides); err != nil {
 		return err
 	}
 	return ro.carryOut(ctx, it, overrides)

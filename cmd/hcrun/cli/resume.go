@@ -72,9 +72,13 @@ func (a *app) rollback(ctx context.Context, args []string, plan, yes bool) error
 	if err != nil {
 		return err
 	}
-	if all, err := runs(store); err != nil {
+	all, err := runs(store)
+	if err != nil {
 		return err
-	} else if err := engine.MayUndo(r, all); err != nil {
+	}
+	// Other inventories' runs say nothing here; under the lock the site's own are asked again.
+	all = slices.DeleteFunc(all, func(o *engine.Run) bool { return o.Inventory != r.Inventory || !a.exists(o) })
+	if err := engine.MayUndo(r, all); err != nil {
 		return err
 	}
 	if plan {
@@ -141,11 +145,7 @@ func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, w
 	}
 	show, done := a.display(ui.Zone(r), events)
 	defer done()
-	group, err := s.inv.Select(r.Group)
-	if err != nil {
-		group = []inventory.Host{h}
-	}
-	e := &engine.Engine{Journal: j, Kinds: a.kinds, Clock: s.clock, Show: show, Peers: s.peers(group, h.Name)}
+	e := &engine.Engine{Journal: j, Kinds: a.kinds, Clock: s.clock, Show: show, Peers: s.peersOf(r)}
 	if err := do(e, n, r); err != nil {
 		return err
 	}

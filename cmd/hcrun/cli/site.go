@@ -242,6 +242,16 @@ func (s *site) peers(group []inventory.Host, but string) func(context.Context) (
 	}
 }
 
+// peersOf is peers for a recorded run. When the inventory no longer says who they are, gates get that for
+// an answer: a gate that asks nobody would pass.
+func (s *site) peersOf(r *engine.Run) func(context.Context) ([]engine.Node, map[string]error) {
+	group, err := s.inv.Select(r.Group)
+	if err != nil {
+		return func(context.Context) ([]engine.Node, map[string]error) { return nil, map[string]error{r.Group: err} }
+	}
+	return s.peers(group, r.Node)
+}
+
 // me is who runs hcrun, for the record.
 func me() string {
 	name := "unknown"
