@@ -1,6 +1,7 @@
 package sshnode
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -390,28 +392,104 @@ func TestDialThrough(t *testing.T) {
 	}
 }
 
-// TestLease: a worker that nobody talks to any more ends by itself.
+// leased starts a worker whose leases are of so many seconds, and returns its nonce.
+func leased(t *testing.T, shell []string, seconds string) (cmd *exec.Cmd, in io.WriteCloser, out *bufio.Reader, nonce string) {
+	t.Helper()
+	nonce = "0123456789abcdef01234567"
+	s := script
+	for _, old := range []string{"\narm 60\n", "\n  arm $((60+tmo))\n"} {
+		if n := strings.Count(s, old); n != 1 {
+			t.Fatalf("%d leases %q", n, old)
+		}
+		s = strings.Replace(s, old, "\narm "+seconds+"\n", 1)
+	}
+	cmd = exec.Command(shell[0], append(append([]string{}, shell[1:]...), "-s", nonce)...)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil || cmd.Start() != nil {
+		t.Fatal("no shell")
+	}
+	io.WriteString(in, s)
+	out = bufio.NewReader(stdout)
+	for line := ""; !strings.Contains(line, "hello"); {
+		if line, err = out.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cmd, in, out, nonce
+}
+
+// TestLease: a worker that nobody talks to any more ends by itself, and only then.
 func TestLease(t *testing.T) {
 	for name, shell := range shells(t) {
 		t.Run(name, func(t *testing.T) {
-			cmd := exec.Command(shell[0], append(append([]string{}, shell[1:]...), "-s", "x")...)
-			in, err := cmd.StdinPipe()
-			if err != nil || cmd.Start() != nil {
-				t.Fatal("no shell")
-			}
+			t.Parallel()
+			cmd, in, out, nonce := leased(t, shell, "2")
 			defer in.Close()
-			if n := strings.Count(script, "\narm 60\n"); n != 1 {
-				t.Fatalf("%d leases", n)
+			defer cmd.Process.Kill()
+			// Each request ends a lease, often one that is only being started. Those left over would end
+			// the worker while it answers.
+			asked := 0
+			for end := time.Now().Add(6 * time.Second); time.Now().Before(end); {
+				asked++
+				fmt.Fprintf(in, "%d ping 0 0 0\n\n", asked)
+				if line, err := out.ReadString('\n'); err != nil || line != fmt.Sprintf("@%s %d 0 0 pong\n", nonce, asked) {
+					t.Fatalf("request %d was answered with %q, %v", asked, line, err)
+				}
 			}
-			io.WriteString(in, strings.Replace(script, "\narm 60\n", "\narm 1\n", 1))
 			ended := make(chan error, 1)
 			go func() { ended <- cmd.Wait() }()
 			select {
 			case <-ended:
 			case <-time.After(30 * time.Second):
-				cmd.Process.Kill()
 				t.Error("it is still there")
 			}
+		})
+	}
+}
+
+// TestLeaseOfADeadWorker: when a worker was killed, its lease ends no other process that was given its pid.
+func TestLeaseOfADeadWorker(t *testing.T) {
+	const last = "/proc/sys/kernel/ns_last_pid"
+	if f, err := os.OpenFile(last, os.O_WRONLY, 0); err != nil {
+		missing(t, "right to choose the next pid")
+	} else {
+		f.Close()
+	}
+	for name, shell := range shells(t) {
+		t.Run(name, func(t *testing.T) {
+			cmd, _, _, _ := leased(t, shell, "2")
+			pid := cmd.Process.Pid
+			cmd.Process.Kill()
+			cmd.Wait()
+			for range 200 {
+				if err := os.WriteFile(last, []byte(strconv.Itoa(pid-1)), 0); err != nil {
+					t.Fatal(err)
+				}
+				other := exec.Command("sleep", "60")
+				if err := other.Start(); err != nil {
+					t.Fatal(err)
+				}
+				if other.Process.Pid != pid {
+					other.Process.Kill()
+					other.Wait()
+					continue
+				}
+				ended := make(chan error, 1)
+				go func() { ended <- other.Wait() }()
+				select {
+				case err := <-ended:
+					t.Errorf("somebody else's process was ended: %v", err)
+				case <-time.After(5 * time.Second):
+					other.Process.Kill()
+					<-ended
+				}
+				return
+			}
+			missing(t, "calm enough moment to be given a chosen pid")
 		})
 	}
 }

@@ -8,12 +8,17 @@ seq=0 t= job= lease= z=- fa=
 nil=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 
 say() { printf '@%s %s %s %s %s\n' "$n" "$seq" "$1" "$2" "$3" >&4; }
-bye() { trap '' HUP INT TERM PIPE; untemp; [ -z "$lease" ] || kill "$lease"; exit 0; }
+bye() { trap '' HUP INT TERM PIPE; untemp; disarm; exit 0; }
 trap bye HUP INT TERM PIPE
 untemp() { [ -z "$t" ] || rm -f "$t" || rmdir "$t"; t=; }
 # The worker ends when nothing has come for that many seconds: a half-open link never says that it ended.
-arm() { ( exec 3<&- 4>&-; trap - HUP INT PIPE; trap 'kill $!; exit' TERM
-  sleep "$1" & wait; kill $$; sleep 2; kill -KILL $$ ) & lease=$!; }
+# Only KILL ends a lease for sure: a trapped signal that comes while the shell forks is lost with the traps.
+arm() { ( exec 3<&- 4>&-; i=0
+  while sleep 1; do kill -0 $$ || exit; i=$((i+1)); [ $i -lt "$1" ] || break; done
+  lives && kill $$; sleep 2; lives && kill -KILL $$ ) & lease=$!; }
+disarm() { [ -z "$lease" ] || kill -KILL "$lease"; lease=; }
+# The process with this pid is the worker, and not another one that was given the pid after it.
+lives() { [ ! -r /proc/self/cmdline ] || grep -q "$n" /proc/$$/cmdline; }
 part() { dd bs=65536 count="$1" iflag=fullblock,count_bytes; }
 cap() { part "$1"; cat >/dev/null; }
 # A payload that cannot be taken must end the worker: what is left of it would be read as requests.
@@ -162,7 +167,7 @@ arm 60
 while read -r seq verb tmo plen omax <&3 && IFS= read -r args <&3; do
   if [ -n "$job" ]; then wait "$job"; job=; fi
   case $seq$tmo$plen$omax in *[!0-9]*|'') seq=0; say 71 0 frame; bye;; esac
-  kill "$lease"; lease=
+  disarm
   eval "set -- $args"
   case $verb in
   ping) say 0 0 pong;;
