@@ -30,7 +30,7 @@ func rooms() map[string]room {
 		".":                 {"the rules of the house", nil},
 		"engine":            {"the words and the one loop", nil},
 		"engine/enginetest": {"fakes, a crash fuse, and what every node has to pass", []string{"engine"}},
-		"engine/journal":    {"bytes of a run to disk and back", []string{"engine", "golang.org/x/sys/..."}},
+		"engine/journal":    {"bytes of a run to disk and back", []string{"engine", "filippo.io/age", "golang.org/x/sys/..."}},
 		"engine/sshnode":    {"the way to a node, and the only import of goph", []string{"engine", "github.com/melbahja/goph", "github.com/pkg/sftp", "github.com/skeema/knownhosts", "golang.org/x/crypto/...", "golang.org/x/sys/..."}},
 		"engine/lab":        {"throwaway masters on this machine", []string{"engine", "engine/lab/sim", "golang.org/x/crypto/...", "golang.org/x/sys/...", "github.com/pkg/sftp"}},
 		"engine/lab/sim":    {"a control plane that is only played", []string{"engine", "go.yaml.in/yaml/v3", "sigs.k8s.io/yaml", "golang.org/x/sys/..."}},

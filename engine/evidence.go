@@ -19,7 +19,7 @@ func (p *passage) testify(ctx context.Context, op Op, found []Evidence) error {
 		if len(ev.Data) > maxEvidence {
 			ev.Data = ev.Data[len(ev.Data)-maxEvidence:] // the end of a log says more than its beginning
 		}
-		blob := Bytes(ev.Data)
+		blob := Bytes([]byte(p.Veil.Text(string(ev.Data))))
 		if err := p.Journal.Keep(context.WithoutCancel(ctx), blob); err != nil {
 			return notDurable(p.r, p.r.ID, err)
 		}

@@ -19,6 +19,8 @@ type Playbook struct {
 	// Inputs are the hashes of all that made this playbook: its file, the files it reads, its variables.
 	// Two nodes of one rollout must have the same.
 	Inputs map[string]string
+	// Secrets are what went into the playbook and no output, log or journal may show.
+	Secrets []Secret
 }
 
 // Step is a task with a name and what is common to every task.
@@ -28,6 +30,7 @@ type Step struct {
 	Skip       bool      // the playbook's "when" is false on this node
 	OnRollback bool      // a check: run it again after the change before it was undone
 	OnFailure  OnFailure // a check: what an unproven check means
+	Sensitive  bool      // no display may show the content of what it changes
 }
 
 // OnFailure says what becomes of a node whose check fails after the change.

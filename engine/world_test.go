@@ -85,7 +85,10 @@ func short() []engine.Step {
 }
 
 func (w *world) engine() *engine.Engine {
+	veil := &engine.Veil{}
+	veil.Hide(engine.NewSecret("a secret that nobody tells"))
 	return &engine.Engine{
+		Veil:    veil,
 		Journal: w.journal, Kinds: w.oracle.Kinds(), Peers: w.peers,
 		Clock: engine.Clock{Time: func() time.Time {
 			w.ticks++

@@ -25,6 +25,7 @@ const (
 type Store struct {
 	dir  string // absolute
 	disk disk
+	seal *sealer
 }
 
 // OpenStore opens the state folder, and makes it with mode 0700 where there is none. The error has
@@ -37,7 +38,7 @@ func openStore(dir string, d disk) (*Store, error) {
 	if err != nil {
 		return nil, notDurable("open the state folder", err)
 	}
-	s := &Store{dir: abs, disk: d}
+	s := &Store{dir: abs, disk: d, seal: &sealer{path: filepath.Join(abs, sealName), disk: d}}
 	for _, folder := range []string{abs, s.runs()} {
 		if err := makeDir(d, folder); err != nil {
 			return nil, notDurable("make the state folder", err)
