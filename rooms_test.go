@@ -37,7 +37,7 @@ func rooms() map[string]room {
 		"tasks":             {"a kind of task a file", []string{"engine", "tasks/loki", "tasks/splice", "go.yaml.in/yaml/v3", "sigs.k8s.io/yaml", "github.com/agext/levenshtein"}},
 		"tasks/loki":        {"asking Loki, and telling its silences apart", []string{"engine"}},
 		"tasks/splice":      {"byte-faithful edits of YAML, and judging them as the kubelet would", []string{"go.yaml.in/yaml/v3", "sigs.k8s.io/yaml"}},
-		"playbooks":         {"HCL to engine.Playbook, and the stock playbooks", []string{"engine", "tasks", "playbooks/lang", "github.com/hashicorp/hcl/v2/...", "github.com/zclconf/go-cty/..."}},
+		"playbooks":         {"HCL to engine.Playbook, and the stock playbooks", []string{"engine", "tasks", "playbooks/lang", "filippo.io/age/...", "github.com/hashicorp/hcl/v2/...", "github.com/zclconf/go-cty/..."}},
 		"playbooks/lang":    {"HCL with limits, functions and good errors", []string{"engine", "github.com/hashicorp/hcl/v2/...", "github.com/zclconf/go-cty/...", "github.com/agext/levenshtein", "sigs.k8s.io/yaml", "go.yaml.in/yaml/v3"}},
 		"inventory":         {"which nodes there are and how to reach them", []string{"playbooks/lang", "github.com/hashicorp/hcl/v2/...", "github.com/zclconf/go-cty/...", "github.com/agext/levenshtein"}},
 		"cmd/hcrun":         {"main: three lines", []string{"cmd/hcrun/cli", "tasks"}},

@@ -16,12 +16,13 @@ import (
 // elsewhere says of names that are known in some places only where that is.
 func elsewhere() map[string]string {
 	return map[string]string{
-		"each":  "each.key and each.value are known in a task that has for_each",
-		"node":  "node.name, node.address, node.groups and node.vars are known in tasks, gates and locals",
-		"local": "local values are known in tasks, gates, the schedule and other locals",
-		"var":   "variables are known everywhere but in the playbook block and in a variable's default",
-		"host":  "did you mean node?",
-		"item":  "did you mean each.value?",
+		"each":   "each.key and each.value are known in a task that has for_each",
+		"node":   "node.name, node.address, node.groups and node.vars are known in tasks, gates and locals",
+		"local":  "local values are known in tasks, gates, the schedule and other locals",
+		"secret": "secrets are known in tasks and locals",
+		"var":    "variables are known everywhere but in the playbook block and in a variable's default",
+		"host":   "did you mean node?",
+		"item":   "did you mean each.value?",
 	}
 }
 
@@ -64,7 +65,7 @@ type evaluated struct {
 }
 
 func (f *File) evaluate(node cty.Value) (evaluated, hcl.Diagnostics) {
-	scope := f.base.With("var", f.vars).With("node", node)
+	scope := f.base.With("var", f.vars).With("secret", f.secret).With("node", node)
 	locals, diags := evaluateLocals(f.body.locals, scope)
 	scope = scope.With("local", locals)
 	s, more := decodeSchedule(f.body.schedule, scope)
@@ -81,7 +82,7 @@ func (f *File) evaluate(node cty.Value) (evaluated, hcl.Diagnostics) {
 
 // playbook is the engine's form of the steps and gates that are wanted, with the block of each.
 func (f *File) playbook(e evaluated, wanted func(made) bool) (pb *engine.Playbook, steps, gates []*hclsyntax.Block) {
-	pb = &engine.Playbook{Name: f.Name(), Description: f.header.Description, Hosts: f.header.Hosts, Schedule: e.schedule}
+	pb = &engine.Playbook{Name: f.Name(), Description: f.header.Description, Hosts: f.header.Hosts, Schedule: e.schedule, Secrets: slices.Clone(f.secrets)}
 	for _, m := range e.steps {
 		if wanted(m) {
 			pb.Steps, steps = append(pb.Steps, m.step), append(steps, m.block)

@@ -15,7 +15,7 @@ type copyTask struct {
 	Source      string         `hcl:"source" json:"source"`
 	Destination string         `hcl:"destination" json:"destination"`
 	Mode        engine.Mode    `hcl:"mode,optional" json:"mode,omitempty"`
-	Vars        map[string]any `hcl:"vars,optional" json:"vars,omitempty"`
+	Vars        map[string]any `hcl:"vars,optional" json:"vars,omitempty" sensitive:"ok"`
 	content     string
 }
 
@@ -69,7 +69,7 @@ type patchTask struct {
 
 type patchFlags struct {
 	At     string            `hcl:"at,label" json:"at"`
-	Set    map[string]string `hcl:"set,optional" json:"set,omitempty"`
+	Set    map[string]string `hcl:"set,optional" json:"set,omitempty" sensitive:"ok"`
 	Remove []string          `hcl:"remove,optional" json:"remove,omitempty"`
 }
 

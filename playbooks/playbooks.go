@@ -20,6 +20,8 @@ type Options struct {
 	Vars     []string                    // "name=value" of -e; the last one of a name counts, and beats the rest
 	VarFiles []string                    // files of name = value; a later file beats an earlier one
 	Env      func(string) (string, bool) // answers env() and HCRUN_VAR_name; nil: nothing is set
+	// Hide is told every secret as soon as it is known, before any error that may hold it is returned.
+	Hide func(...engine.Secret)
 }
 
 // Node is what a playbook may know about the node that it is evaluated for.
@@ -33,12 +35,16 @@ type Node struct {
 // File is a loaded playbook. It can be evaluated for any number of nodes, one after the other.
 type File struct {
 	path     string
+	folder   string // of the local files, absolute
 	header   header
 	body     skeleton
 	kinds    []engine.Kind
 	files    *localFiles
 	asked    *asked
 	vars     cty.Value
+	secret   cty.Value
+	secrets  []engine.Secret
+	tell     func(...engine.Secret) // Options.Hide
 	base     *lang.Scope
 	sources  map[string][]byte
 	filename string            // as messages name it
@@ -64,7 +70,7 @@ func Load(path string, o Options) (*File, error) {
 	if err != nil {
 		return nil, lang.AsError(lang.Here(hcl.Range{}, err.Error(), ""), nil)
 	}
-	f := &File{path: abs, filename: path, kinds: o.Kinds, sources: map[string][]byte{path: src}, asked: &asked{lookup: o.Env}}
+	f := &File{path: abs, filename: path, kinds: o.Kinds, sources: map[string][]byte{path: src}, asked: &asked{lookup: o.Env}, tell: o.Hide}
 	diags := f.load(src, o)
 	if err := lang.AsError(diags, f.sources); err != nil {
 		return nil, err
@@ -85,12 +91,18 @@ func (f *File) load(src []byte, o Options) hcl.Diagnostics {
 	if f.files == nil {
 		return diags
 	}
+	o.Hide = f.hide
 	vars, more := resolve(f.body.variables, f.base, o)
 	diags = append(diags, more...)
 	f.vars = vars
+	f.secret, more = f.resolveSecrets(f.body.secrets, f.base.With("var", vars))
+	diags = append(diags, more...)
 	f.inputs = map[string]string{"playbook": hashOf(src)}
 	for name, hash := range hashValues(vars) {
 		f.inputs["variable "+name] = hash
+	}
+	for name, hash := range hashValues(f.secret) {
+		f.inputs["secret "+name] = hash
 	}
 	f.asked.names = nil // what the variables' defaults asked for is in the variables
 	made, more := f.evaluate(unknownNode())
@@ -125,9 +137,10 @@ func (f *File) open() hcl.Diagnostics {
 		}
 		return append(diags, lang.Diag(rng, fmt.Sprintf("root: %q: %v", f.header.Root, cause(err)), "root is the folder of the local files, relative to the playbook's folder"))
 	}
-	f.files = files
+	f.files, f.folder = files, root
 	functions := maps.Clone(pure)
 	maps.Copy(functions, lang.FileFunctions(files, pure))
+	maps.Copy(functions, lang.SensitiveFunctions(f.hide))
 	f.base.Functions = functions
 	return diags
 }

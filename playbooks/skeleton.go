@@ -15,6 +15,7 @@ type skeleton struct {
 	playbook  *hclsyntax.Block
 	schedule  *hclsyntax.Block
 	variables []*hclsyntax.Block
+	secrets   []*hclsyntax.Block
 	locals    []*hclsyntax.Attribute
 	gates     []*hclsyntax.Block // only of known kinds, each name once
 	tasks     []*hclsyntax.Block // likewise, in the order of the file, which is the order of the steps
@@ -64,6 +65,7 @@ func blockTypes() map[string]string {
 	return map[string]string{
 		"playbook": `playbook "NAME" { ... }`,
 		"variable": `variable "NAME" { ... }`,
+		"secret":   `secret "NAME" { ... }`,
 		"locals":   `locals { ... }`,
 		"schedule": `schedule { ... }`,
 		"gate":     `gate "KIND" "NAME" { ... }`,
@@ -75,7 +77,7 @@ func labels(typ string) int {
 	switch typ {
 	case "task", "gate":
 		return 2
-	case "playbook", "variable":
+	case "playbook", "variable", "secret":
 		return 1
 	}
 	return 0
@@ -103,6 +105,10 @@ func (s *splitting) block(b *hclsyntax.Block) {
 	case "variable":
 		if s.identifier(b.Labels[0], b.LabelRanges[0]) && s.once(b, lang.Header(b), "a variable is declared once") {
 			s.variables = append(s.variables, b)
+		}
+	case "secret":
+		if s.identifier(b.Labels[0], b.LabelRanges[0]) && s.once(b, lang.Header(b), "a secret is declared once") {
+			s.secrets = append(s.secrets, b)
 		}
 	case "locals":
 		s.localsBlock(b)

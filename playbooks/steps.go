@@ -18,7 +18,12 @@ type taskCommon struct {
 	ForEach    hclsyntax.Expression `hcl:"for_each,optional"`
 	OnRollback bool                 `hcl:"on_rollback,optional"`
 	OnFailure  string               `hcl:"on_failure,optional"`
+
+	secret bool
 }
+
+// HasSecret notes that something sensitive went into the task.
+func (c *taskCommon) HasSecret() { c.secret = true }
 
 // gateCommon is what every gate block may hold beside its kind's fields.
 type gateCommon struct {
@@ -116,6 +121,10 @@ var keyRE = regexp.MustCompile(`^[A-Za-z0-9_./:-]{1,64}$`)
 func (m *making) rounds(v cty.Value, at hcl.Range) ([]each, bool) {
 	ty := v.Type()
 	byName := ty.IsMapType() || ty.IsObjectType()
+	if v.IsMarked() || !byName && lang.IsSensitive(v) {
+		m.report(at, "for_each is sensitive, and its keys become names of steps", "nonsensitive() says that a value may be shown after all")
+		return nil, false
+	}
 	switch {
 	case v.IsNull() || !byName && !ty.IsListType() && !ty.IsTupleType() && !ty.IsSetType():
 		m.report(at, "for_each takes a map, or a list or set of texts", `write for_each = ["a", "b"] or for_each = { a = 1, b = 2 }`)
@@ -167,7 +176,7 @@ func (m *making) one(b *hclsyntax.Block, name string, scope *lang.Scope) {
 		return
 	}
 	one.known = one.known && decided
-	one.step.Name, one.step.OnRollback = name, common.OnRollback
+	one.step.Name, one.step.OnRollback, one.step.Sensitive = name, common.OnRollback, common.secret
 	one.step.OnFailure = m.onFailure(b, common.OnFailure)
 	if _, ok := one.step.Task.(engine.Checker); !ok {
 		for _, attr := range []string{"on_rollback", "on_failure"} {
@@ -195,6 +204,10 @@ func (m *making) when(b *hclsyntax.Block, scope *lang.Scope) (skip, decided bool
 	}
 	v, diags := scope.Value(expr)
 	m.diags = append(m.diags, diags...)
+	if lang.IsSensitive(v) {
+		m.report(expr.Range(), "when depends on a sensitive value, and a plan shows whether a step is skipped", "nonsensitive() says that a value may be shown after all")
+		return false, false
+	}
 	switch {
 	case diags.HasErrors() || !v.IsKnown() && (v.Type() == cty.Bool || v.Type() == cty.DynamicPseudoType):
 		return false, false

@@ -12,6 +12,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 
+	"github.com/hcrun/hcrun/engine"
 	"github.com/hcrun/hcrun/playbooks/lang"
 )
 
@@ -20,7 +21,7 @@ type variable struct {
 	Type        hclsyntax.Expression `hcl:"type,optional"`
 	Default     hclsyntax.Expression `hcl:"default,optional"`
 	Description string               `hcl:"description,optional"`
-	Sensitive   hclsyntax.Expression `hcl:"sensitive,optional"`
+	Sensitive   bool                 `hcl:"sensitive,optional"`
 	Validations []validation         `hcl:"validation,block"`
 
 	name     string
@@ -46,6 +47,7 @@ type variables struct {
 	given   map[string]given
 	sources map[string][]byte
 	scope   *lang.Scope // functions only
+	hide    func(...engine.Secret)
 	diags   hcl.Diagnostics
 }
 
@@ -55,7 +57,7 @@ const EnvPrefix = "HCRUN_VAR_"
 // resolve reads the declarations and settles each variable's value: -e before --var-file before
 // HCRUN_VAR_name before the default; of two in the same place the later.
 func resolve(blocks []*hclsyntax.Block, scope *lang.Scope, o Options) (cty.Value, hcl.Diagnostics) {
-	vs := &variables{given: map[string]given{}, sources: scope.Sources, scope: scope}
+	vs := &variables{given: map[string]given{}, sources: scope.Sources, scope: scope, hide: o.Hide}
 	for _, b := range blocks {
 		vs.declare(b)
 	}
@@ -88,9 +90,6 @@ func (vs *variables) declare(b *hclsyntax.Block) {
 	_, diags := lang.Decode(b, vs.scope, v)
 	vs.diags = append(vs.diags, diags...)
 	vs.all = append(vs.all, v)
-	if v.Sensitive != nil {
-		vs.report(b.Body.Attributes["sensitive"].NameRange, "there are no sensitive variables", "plans and journals show every value; keep a secret in a file on the node, which is shown as its hash")
-	}
 	if v.Type != nil {
 		vs.typed(v)
 	}
@@ -159,6 +158,9 @@ func (vs *variables) fromArg(arg string) {
 
 // text reads a value that came as text, by the variable's type.
 func (vs *variables) text(v *variable, text string, from hcl.Range) {
+	if v.Sensitive {
+		vs.hide(engine.NewSecret(text)) // also when it turns out to be no value of the type
+	}
 	ty := v.ty
 	if ty == cty.DynamicPseudoType && v.Default != nil {
 		if d, diags := v.Default.Value(nil); !diags.HasErrors() && d.Type().IsPrimitiveType() {
@@ -250,12 +252,28 @@ func (vs *variables) settle(v *variable) cty.Value {
 	if v.defaults != nil && value.IsKnown() && !value.IsNull() {
 		value = v.defaults.Apply(value)
 	}
+	if v.Sensitive {
+		vs.hide(lang.Texts(value)...)
+	}
 	value, err := convert.Convert(value, v.ty)
 	if err != nil {
 		vs.report(g.from, fmt.Sprintf("variable %q is %s: %s", v.name, typeNoun(v.ty), err), "")
 		return cty.UnknownVal(v.ty)
 	}
+	if v.Sensitive {
+		return vs.sensitive(v, value, g.from)
+	}
 	return value
+}
+
+// sensitive marks a variable's value, whose texts have to be long enough to be kept out of output.
+func (vs *variables) sensitive(v *variable, value cty.Value, from hcl.Range) cty.Value {
+	for _, s := range lang.Texts(value) {
+		if err := fitsSecret(s.Reveal()); err != nil && s.Reveal() != "" {
+			vs.report(v.header, fmt.Sprintf("variable %q is sensitive: %v", v.name, err), "")
+		}
+	}
+	return lang.Sensitive(value)
 }
 
 func (vs *variables) validate(v *variable, scope *lang.Scope) {
@@ -265,6 +283,7 @@ func (vs *variables) validate(v *variable, scope *lang.Scope) {
 		}
 		ok, diags := scope.Value(rule.Condition)
 		vs.diags = append(vs.diags, diags...)
+		ok = lang.Bare(ok)
 		switch {
 		case diags.HasErrors() || !ok.IsKnown():
 			continue
@@ -278,6 +297,9 @@ func (vs *variables) validate(v *variable, scope *lang.Scope) {
 		vs.diags = append(vs.diags, diags...)
 		if diags.HasErrors() {
 			continue
+		}
+		if lang.IsSensitive(message) {
+			message = cty.StringVal("its value does not keep its rule")
 		}
 		if message.IsNull() || message.Type() != cty.String || !message.IsKnown() {
 			vs.report(rule.ErrorMessage.Range(), "error_message must be text", "")

@@ -28,8 +28,13 @@ type decoding struct {
 	body    *hclsyntax.Body
 	targets []target
 	unknown bool
+	secret  bool // a sensitive value went into a field
 	diags   hcl.Diagnostics
 }
+
+// Discreet is a target of Decode that wants to know that something sensitive went into one that shares its
+// body.
+type Discreet interface{ HasSecret() }
 
 type target struct {
 	shape shape
@@ -38,15 +43,25 @@ type target struct {
 
 // Decode fills structs from the body of a block, going by their hcl tags; several structs share the
 // body. All that is wrong is reported. known is false when a value depends on something that is not
-// known yet: its field is left zero.
+// known yet: its field is left zero. A sensitive value may go only into fields with the tag sensitive:"ok".
 func Decode(b *hclsyntax.Block, s *Scope, into ...any) (known bool, diags hcl.Diagnostics) {
+	d := decode(b, s, into...)
+	for _, p := range into {
+		if discreet, ok := p.(Discreet); ok && d.secret {
+			discreet.HasSecret()
+		}
+	}
+	return !d.unknown, d.diags
+}
+
+func decode(b *hclsyntax.Block, s *Scope, into ...any) *decoding {
 	d := &decoding{scope: s, what: Header(b), header: b.DefRange(), body: b.Body}
 	for _, p := range into {
 		v := reflect.ValueOf(p).Elem()
 		d.targets = append(d.targets, target{shapeOf(v.Type()), v})
 	}
 	d.run()
-	return !d.unknown, d.diags
+	return d
 }
 
 func (d *decoding) run() {
@@ -130,7 +145,17 @@ func (d *decoding) set(dst reflect.Value, a *hclsyntax.Attribute, f field) {
 		d.report(a.Expr.Range(), fmt.Sprintf("%s is null, but %s needs it", a.Name, d.what), "")
 		return
 	}
-	known, err := assign(dst, v, nil)
+	secret := IsSensitive(v)
+	if secret && !f.secret {
+		d.report(a.Expr.Range(), fmt.Sprintf("%s shows its value in plans and journals, and this one is sensitive", a.Name), "only what becomes the content of a file may be sensitive; nonsensitive() says that a value may be shown after all")
+		return
+	}
+	d.secret = d.secret || secret
+	known, err := assign(dst, Bare(v), nil)
+	if err != nil && secret {
+		d.report(a.Expr.Range(), a.Name+" cannot have this value", "it is sensitive, so why is not shown")
+		return
+	}
 	if err != nil {
 		rng, what := locate(a, err)
 		if err.quote {
@@ -173,9 +198,9 @@ func (d *decoding) nested(dst reflect.Value, b, earlier *hclsyntax.Block) {
 	}
 	v := reflect.New(t)
 	d.labels(v.Elem(), b)
-	known, diags := Decode(b, d.scope, v.Interface())
-	d.diags = append(d.diags, diags...)
-	d.unknown = d.unknown || !known
+	inner := decode(b, d.scope, v.Interface())
+	d.diags = append(d.diags, inner.diags...)
+	d.unknown, d.secret = d.unknown || inner.unknown, d.secret || inner.secret
 	switch {
 	case many:
 		dst.Set(reflect.Append(dst, v.Elem()))

@@ -36,8 +36,12 @@ func (s *Scope) Value(expr hclsyntax.Expression) (cty.Value, hcl.Diagnostics) {
 	if diags := s.checkNames(expr); diags.HasErrors() {
 		return cty.DynamicVal, diags
 	}
-	v, diags := expr.Value(&hcl.EvalContext{Variables: s.Values, Functions: s.Functions})
-	if diags.HasErrors() {
+	ctx := &hcl.EvalContext{Variables: s.Values, Functions: s.Functions}
+	v, diags := expr.Value(ctx)
+	switch {
+	case diags.HasErrors() && touches(expr, ctx):
+		return cty.DynamicVal, discreet(expr, diags)
+	case diags.HasErrors():
 		return cty.DynamicVal, diags
 	}
 	return v, nil
@@ -140,6 +144,6 @@ func unwelcome() map[string]string {
 		"abspath":    "local files are named relative to the playbook's root",
 		"pathexpand": "local files are named relative to the playbook's root",
 		"getenv":     `write env("NAME") or env("NAME", "default")`,
-		"sensitive":  "plans and journals show every value; keep secrets in files, which are shown as hashes",
+		"sensitive":  "an inventory holds no secrets; a playbook has secret \"NAME\" { ... }",
 	}
 }

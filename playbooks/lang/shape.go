@@ -22,6 +22,7 @@ type field struct {
 	name     string
 	index    int
 	optional bool
+	secret   bool // a sensitive value is welcome
 }
 
 var (
@@ -39,7 +40,7 @@ func shapeOf(t reflect.Type) shape {
 		if name == "" || name == "-" {
 			continue
 		}
-		f := field{name: name, index: i, optional: kind == "optional"}
+		f := field{name: name, index: i, optional: kind == "optional", secret: t.Field(i).Tag.Get("sensitive") == "ok"}
 		switch kind {
 		case "block":
 			s.blocks[name] = f
