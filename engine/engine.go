@@ -47,7 +47,7 @@ func (e *Engine) Open(ctx context.Context, id string, o Opened, steps []PlannedS
 	if err := e.keep(ctx, steps); err != nil {
 		return nil, err
 	}
-	if packed, ok := e.Veil.pack(); ok {
+	if packed, ok := e.Veil.Pack(); ok {
 		if err := e.Journal.Keep(ctx, packed); err != nil {
 			return nil, notDurable(&Run{}, "", err)
 		}

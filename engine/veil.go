@@ -81,9 +81,9 @@ func (v *Veil) Hide(secrets ...Secret) {
 	v.replacer = strings.NewReplacer(pairs...)
 }
 
-// pack is what a run keeps, sealed, so that a later process hides the same; ok is false when there is
-// nothing to hide.
-func (v *Veil) pack() (c Content, ok bool) {
+// Pack is what a run or a plan keeps, sealed, so that a later process hides the same; ok is false when there
+// is nothing to hide.
+func (v *Veil) Pack() (c Content, ok bool) {
 	if v == nil || len(v.texts) == 0 {
 		return Content{}, false
 	}
@@ -91,7 +91,7 @@ func (v *Veil) pack() (c Content, ok bool) {
 	return Bytes(b).Secret(), err == nil
 }
 
-// Unpack hides what a run has kept in Opened.Hidden.
+// Unpack hides what Pack has packed.
 func (v *Veil) Unpack(packed []byte) error {
 	var texts []string
 	if err := json.Unmarshal(packed, &texts); err != nil {

@@ -125,7 +125,7 @@ func (a *app) open(ctx context.Context, path string, f applyFlags) (*site, *play
 	if err != nil {
 		return nil, nil, err
 	}
-	file, err := playbooks.Load(path, playbooks.Options{Kinds: a.kinds, Vars: f.vars, VarFiles: f.varFiles, Env: s.env})
+	file, err := playbooks.Load(path, playbooks.Options{Kinds: a.kinds, Vars: f.vars, VarFiles: f.varFiles, Env: s.env, Hide: a.veil.Hide})
 	return s, file, err
 }
 

@@ -63,7 +63,8 @@ type app struct {
 	out      io.Writer
 	errOut   io.Writer
 	env      func(string) (string, bool)
-	terminal bool // a person can be asked
+	veil     *engine.Veil // hides secrets on every way out
+	terminal bool         // a person can be asked
 	style    ui.Style
 
 	state     string // --state
@@ -74,12 +75,14 @@ type app struct {
 
 // run runs one command line and returns its exit code, having shown the error if there was one.
 func (a *app) run(ctx context.Context, args []string) engine.Code {
+	a.veil = &engine.Veil{}
+	a.out, a.errOut = &veiled{a.out, a.veil}, &veiled{a.errOut, a.veil}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.errOut)
-	err := root.ExecuteContext(ctx)
+	err := execute(ctx, root)
 	if err == nil {
 		if a.json && a.events {
 			ui.EndJSON(a.out, nil)
@@ -94,6 +97,16 @@ func (a *app) run(ctx context.Context, args []string) engine.Code {
 		ui.Problem(a.errOut, ui.Style{Color: a.style.Color}, err, where)
 	}
 	return engine.CodeOf(err)
+}
+
+// execute runs the command, and survives its panic.
+func execute(ctx context.Context, root *cobra.Command) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
+	return root.ExecuteContext(ctx)
 }
 
 // root is the tree of commands.

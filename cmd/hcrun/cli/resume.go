@@ -132,6 +132,9 @@ func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, w
 	if r, err = engine.Fold(events); err != nil {
 		return engine.Problemf(engine.Corrupt, "run %s: %w", what, err)
 	}
+	if err := a.unveil(ctx, store, r); err != nil {
+		return err
+	}
 	past, err := s.past(store)
 	if err != nil {
 		return err
@@ -145,7 +148,7 @@ func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, w
 	}
 	show, done := a.display(ui.Zone(r), events)
 	defer done()
-	e := &engine.Engine{Journal: j, Kinds: a.kinds, Clock: s.clock, Show: show, Peers: s.peersOf(r)}
+	e := &engine.Engine{Journal: j, Kinds: a.kinds, Clock: s.clock, Show: show, Peers: s.peersOf(r), Veil: a.veil}
 	if err := do(e, n, r); err != nil {
 		return err
 	}
