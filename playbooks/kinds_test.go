@@ -46,6 +46,7 @@ type probeTask struct {
 	TLS     *bool             `hcl:"tls,optional" json:"tls,omitempty"`
 	Match   map[string]string `hcl:"match,optional" json:"match,omitempty"`
 	Args    []string          `hcl:"args,optional" json:"args,omitempty"`
+	Token   string            `hcl:"token,optional" json:"token,omitempty" sensitive:"ok"` // against the rule
 	Node    *probeNode        `hcl:"node,block" json:"node,omitempty"`
 }
 

@@ -18,12 +18,13 @@ type taskCommon struct {
 	ForEach    hclsyntax.Expression `hcl:"for_each,optional"`
 	OnRollback bool                 `hcl:"on_rollback,optional"`
 	OnFailure  string               `hcl:"on_failure,optional"`
-
-	secret bool
 }
 
-// HasSecret notes that something sensitive went into the task.
-func (c *taskCommon) HasSecret() { c.secret = true }
+// discreet notes that something sensitive went into a task.
+type discreet struct{ secret bool }
+
+// HasSecret implements lang.Discreet.
+func (d *discreet) HasSecret() { d.secret = true }
 
 // gateCommon is what every gate block may hold beside its kind's fields.
 type gateCommon struct {
@@ -176,7 +177,7 @@ func (m *making) one(b *hclsyntax.Block, name string, scope *lang.Scope) {
 		return
 	}
 	one.known = one.known && decided
-	one.step.Name, one.step.OnRollback, one.step.Sensitive = name, common.OnRollback, common.secret
+	one.step.Name, one.step.OnRollback = name, common.OnRollback
 	one.step.OnFailure = m.onFailure(b, common.OnFailure)
 	if _, ok := one.step.Task.(engine.Checker); !ok {
 		for _, attr := range []string{"on_rollback", "on_failure"} {
@@ -192,9 +193,12 @@ func (m *making) one(b *hclsyntax.Block, name string, scope *lang.Scope) {
 // body fills the kind's struct and the common one from a block.
 func (m *making) body(b *hclsyntax.Block, scope *lang.Scope, common any) (made, hcl.Diagnostics) {
 	kind, _ := kindOf(m.kinds, b.Labels[0])
-	task := kind.New()
-	known, diags := lang.Decode(b, scope, common, task)
-	return made{block: b, known: known, step: engine.Step{Task: task}}, diags
+	task, d := kind.New(), new(discreet)
+	known, diags := lang.Decode(b, scope, common, task, d)
+	if _, changes := task.(engine.Changer); d.secret && !changes {
+		diags = append(diags, lang.Diag(b.DefRange(), fmt.Sprintf("%s is a check, whose fields are kept in the journal, and one of them is sensitive", lang.Header(b)), "nonsensitive() says that a value may be shown after all"))
+	}
+	return made{block: b, known: known, step: engine.Step{Task: task, Sensitive: d.secret}}, diags
 }
 
 func (m *making) when(b *hclsyntax.Block, scope *lang.Scope) (skip, decided bool) {

@@ -84,3 +84,8 @@ task "patch" "at" {
   }
   judge { as = "yes" }
 }
+
+task "probe" "kept" {
+  url   = "https://example.org"
+  token = secret.token
+}
