@@ -41,16 +41,16 @@ func (f *File) Explain(err error) string {
 	if !ok {
 		return ""
 	}
-	blocks := f.body.tasks
+	typ, what := "task", ""
 	if step.Gate {
-		blocks = f.body.gates
+		typ = "gate"
 	}
 	base, _, _ := strings.Cut(step.Name, "[")
-	for _, b := range blocks {
-		if b.Labels[0] == step.Kind && b.Labels[1] == base {
+	f.body.walk(func(p *part, b *hclsyntax.Block) {
+		if what == "" && b.Type == typ && b.Labels[0] == step.Kind && p.prefix+b.Labels[1] == base {
 			rng := place(b, step.Err)
-			return lang.Place(rng) + "\n" + lang.Snippet(rng, f.sources[f.filename])
+			what = lang.Place(rng) + p.from() + "\n" + lang.Snippet(rng, f.sources[rng.Filename])
 		}
-	}
-	return ""
+	})
+	return what
 }

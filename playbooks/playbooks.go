@@ -20,6 +20,8 @@ type Options struct {
 	Vars     []string                    // "name=value" of -e; the last one of a name counts, and beats the rest
 	VarFiles []string                    // files of name = value; a later file beats an earlier one
 	Env      func(string) (string, bool) // answers env() and HCRUN_VAR_name; nil: nothing is set
+
+	included *inclusion // of a file that is included, instead of all the above
 }
 
 // Node is what a playbook may know about the node that it is evaluated for.
@@ -34,7 +36,7 @@ type Node struct {
 type File struct {
 	path     string
 	header   header
-	body     skeleton
+	body     *part
 	kinds    []engine.Kind
 	files    *localFiles
 	asked    *asked
@@ -42,6 +44,7 @@ type File struct {
 	base     *lang.Scope
 	sources  map[string][]byte
 	filename string            // as messages name it
+	root     string            // the folder of the local files, as messages name it
 	inputs   map[string]string // hashes of what is the same for all nodes, without the files
 	shared   []string          // files that are read whichever node it is
 }
@@ -77,7 +80,8 @@ func (f *File) load(src []byte, o Options) hcl.Diagnostics {
 	if body == nil {
 		return diags
 	}
-	f.body, diags = split(f.filename, body, o.Kinds)
+	f.body = &part{file: f.filename}
+	f.body.skeleton, diags = split(f.filename, body, o.Kinds, false)
 	if f.body.playbook == nil {
 		return diags
 	}
@@ -85,6 +89,7 @@ func (f *File) load(src []byte, o Options) hcl.Diagnostics {
 	if f.files == nil {
 		return diags
 	}
+	diags = append(diags, f.include()...)
 	vars, more := resolve(f.body.variables, f.base, o)
 	diags = append(diags, more...)
 	f.vars = vars
@@ -95,7 +100,7 @@ func (f *File) load(src []byte, o Options) hcl.Diagnostics {
 	f.asked.names = nil // what the variables' defaults asked for is in the variables
 	made, more := f.evaluate(unknownNode())
 	diags = append(diags, more...)
-	if len(f.body.tasks) == 0 && !diags.HasErrors() {
+	if !f.body.has("task") && !diags.HasErrors() {
 		diags = append(diags, lang.Diag(f.body.playbook.DefRange(), "the playbook has no task", `write task "KIND" "NAME" { ... }; kinds: `+lang.List(kindNames(f.kinds))))
 	}
 	diags = append(diags, f.tryPrepare(made)...)
@@ -116,6 +121,10 @@ func (f *File) open() hcl.Diagnostics {
 	root := filepath.Join(filepath.Dir(f.path), filepath.FromSlash(f.header.Root))
 	if filepath.IsAbs(f.header.Root) {
 		root = f.header.Root
+	}
+	f.root = filepath.Join(filepath.Dir(f.filename), filepath.FromSlash(f.header.Root))
+	if filepath.IsAbs(f.header.Root) {
+		f.root = root
 	}
 	files, err := openFiles(root)
 	if err != nil {

@@ -33,14 +33,16 @@ func CommonAttributes() []string {
 
 // made is a step or gate and the block that it came from.
 type made struct {
+	part  *part
 	block *hclsyntax.Block
 	step  engine.Step
 	gate  *engine.Gate
 	known bool // nothing in it waits for the node
 }
 
-// making turns blocks into steps.
+// making turns the blocks of one file into steps.
 type making struct {
+	part  *part
 	kinds []engine.Kind
 	scope *lang.Scope
 	steps []made
@@ -61,7 +63,7 @@ type each struct{ key, value cty.Value }
 func (m *making) task(b *hclsyntax.Block) {
 	expr := attribute(b, "for_each")
 	if expr == nil {
-		m.one(b, b.Labels[1], m.scope)
+		m.one(b, m.part.prefix+b.Labels[1], m.scope)
 		return
 	}
 	v, diags := m.scope.Value(expr)
@@ -77,7 +79,7 @@ func (m *making) task(b *hclsyntax.Block) {
 	}
 	for _, r := range rounds {
 		before := len(m.diags)
-		m.one(b, fmt.Sprintf("%s[%s]", b.Labels[1], r.key.AsString()), m.scope.With("each", r.object()))
+		m.one(b, fmt.Sprintf("%s%s[%s]", m.part.prefix, b.Labels[1], r.key.AsString()), m.scope.With("each", r.object()))
 		if len(m.diags) > before {
 			return // the other rounds would say the same
 		}
@@ -157,7 +159,7 @@ func (m *making) one(b *hclsyntax.Block, name string, scope *lang.Scope) {
 	if skip {
 		_, diags := m.body(b, unknownAll(scope), new(taskCommon))
 		m.diags = append(m.diags, diags...)
-		m.steps = append(m.steps, made{block: b, known: decided, step: engine.Step{Name: name, Task: kind.New(), Skip: true}})
+		m.steps = append(m.steps, made{part: m.part, block: b, known: decided, step: engine.Step{Name: name, Task: kind.New(), Skip: true}})
 		return
 	}
 	common := new(taskCommon)
@@ -185,7 +187,7 @@ func (m *making) body(b *hclsyntax.Block, scope *lang.Scope, common any) (made, 
 	kind, _ := kindOf(m.kinds, b.Labels[0])
 	task := kind.New()
 	known, diags := lang.Decode(b, scope, common, task)
-	return made{block: b, known: known, step: engine.Step{Task: task}}, diags
+	return made{part: m.part, block: b, known: known, step: engine.Step{Task: task}}, diags
 }
 
 func (m *making) when(b *hclsyntax.Block, scope *lang.Scope) (skip, decided bool) {
@@ -233,7 +235,7 @@ func (m *making) gateBlock(b *hclsyntax.Block) {
 		m.report(a.Expr.Range(), fmt.Sprintf("on is %q", common.On), `write "peers" (every other node of the group), "self" or "all"`)
 		return
 	}
-	one.gate = &engine.Gate{Name: b.Labels[1], On: on, Task: check, OnFailure: m.onFailure(b, common.OnFailure)}
+	one.gate = &engine.Gate{Name: m.part.prefix + b.Labels[1], On: on, Task: check, OnFailure: m.onFailure(b, common.OnFailure)}
 	m.gates = append(m.gates, one)
 }
 
