@@ -2,6 +2,7 @@ package playbooks
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -23,7 +24,7 @@ func place(b *hclsyntax.Block, err error) hcl.Range {
 	if a := b.Body.Attributes[name]; a != nil {
 		return a.Expr.Range()
 	}
-	for _, inner := range b.Body.Blocks {
+	for _, inner := range written(b.Body.Blocks) {
 		if inner.Type == name && rest == "" {
 			return inner.DefRange()
 		}
@@ -53,4 +54,22 @@ func (f *File) Explain(err error) string {
 		}
 	})
 	return what
+}
+
+// written are the blocks of a body, of a dynamic one the content under its name.
+func written(blocks hclsyntax.Blocks) hclsyntax.Blocks {
+	all := slices.Clone(blocks)
+	for i, b := range all {
+		if b.Type != "dynamic" || len(b.Labels) != 1 {
+			continue
+		}
+		for _, inner := range b.Body.Blocks {
+			if inner.Type == "content" {
+				content := *inner
+				content.Type = b.Labels[0]
+				all[i] = &content
+			}
+		}
+	}
+	return all
 }

@@ -119,6 +119,9 @@ func (m *making) rounds(v cty.Value, at hcl.Range) ([]each, bool) {
 	ty := v.Type()
 	byName := ty.IsMapType() || ty.IsObjectType()
 	switch {
+	case v.IsMarked() || !byName && v.ContainsMarked():
+		m.report(at, "for_each is sensitive, and its keys are parts of steps' names", "give the names in for_each, and look what is sensitive up by each.key")
+		return nil, false
 	case v.IsNull() || !byName && !ty.IsListType() && !ty.IsTupleType() && !ty.IsSetType():
 		m.report(at, "for_each takes a map, or a list or set of texts", `write for_each = ["a", "b"] or for_each = { a = 1, b = 2 }`)
 		return nil, false
@@ -197,6 +200,7 @@ func (m *making) when(b *hclsyntax.Block, scope *lang.Scope) (skip, decided bool
 	}
 	v, diags := scope.Value(expr)
 	m.diags = append(m.diags, diags...)
+	v, _ = v.Unmark()
 	switch {
 	case diags.HasErrors() || !v.IsKnown() && (v.Type() == cty.Bool || v.Type() == cty.DynamicPseudoType):
 		return false, false

@@ -2,6 +2,7 @@ package lang
 
 import (
 	"encoding"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -80,7 +81,9 @@ func CheckType(t reflect.Type) error {
 			if inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Slice {
 				inner = inner.Elem()
 			}
-			err = CheckType(inner)
+			if err = CheckType(inner); name == "dynamic" {
+				err = errors.New(`"dynamic" is a word of the language`)
+			}
 		case "label":
 			if f.Type.Kind() != reflect.String {
 				err = fmt.Errorf("%s.%s: a label is a string", t, f.Name)
