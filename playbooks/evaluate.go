@@ -63,6 +63,7 @@ type evaluated struct {
 }
 
 func (f *File) evaluate(node cty.Value) (evaluated, hcl.Diagnostics) {
+	f.base.Budget.Renew()
 	m, schedule, diags := f.make(f.body, f.vars, node)
 	return evaluated{schedule: schedule, steps: m.steps, gates: m.gates}, diags
 }

@@ -112,7 +112,7 @@ func (f *File) load(src []byte, o Options) hcl.Diagnostics {
 // open reads the playbook block and opens the folder of the local files.
 func (f *File) open() hcl.Diagnostics {
 	pure := lang.Functions(f.asked.env)
-	f.base = &lang.Scope{Functions: pure, Elsewhere: elsewhere(), Sources: f.sources}
+	f.base = &lang.Scope{Functions: pure, Elsewhere: elsewhere(), Sources: f.sources, Budget: lang.NewBudget()}
 	b := f.body.playbook
 	_, diags := lang.Decode(b, f.base, &f.header)
 	if a := b.Body.Attributes["hosts"]; a != nil && f.header.Hosts == "" && !diags.HasErrors() {
@@ -136,7 +136,7 @@ func (f *File) open() hcl.Diagnostics {
 	}
 	f.files = files
 	functions := maps.Clone(pure)
-	maps.Copy(functions, lang.FileFunctions(files, pure))
+	maps.Copy(functions, lang.FileFunctions(files, pure, f.base.Budget))
 	f.base.Functions = functions
 	return diags
 }

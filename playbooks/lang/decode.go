@@ -54,8 +54,13 @@ func (d *decoding) run() {
 		d.attribute(d.body.Attributes[name])
 	}
 	seen := map[string]*hclsyntax.Block{}
+	wrong := map[*hclsyntax.Block]bool{}
 	for _, g := range d.generate(d.body.Blocks) {
-		d.block(g, seen)
+		before := len(d.diags)
+		if !wrong[g.by] {
+			d.block(g, seen)
+		}
+		wrong[g.by] = g.by != nil && len(d.diags) > before // the other blocks of it would say the same
 	}
 	for _, t := range d.targets {
 		for _, name := range slices.Sorted(maps.Keys(t.shape.attrs)) {

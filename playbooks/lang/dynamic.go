@@ -16,6 +16,7 @@ const maxDynamic = 1000
 // which blocks there will be is not known, or there are none.
 type generated struct {
 	block *hclsyntax.Block
+	by    *hclsyntax.Block // the dynamic block, nil for one that is written out
 	scope *Scope
 	blind bool
 	none  bool // blind, because there is none
@@ -147,8 +148,12 @@ func (g *generating) generate() []generated {
 	for it := v.ElementIterator(); it.Next(); {
 		key, value := it.Element()
 		scope := g.with(key, value)
+		before := len(g.diags)
 		labels, ok := g.labelsOf(scope)
 		all = append(all, g.one(labels, scope, !ok))
+		if len(g.diags) > before {
+			break // the others would say the same
+		}
 	}
 	return all
 }
@@ -164,7 +169,7 @@ func (g *generating) one(labels []string, scope *Scope, blind bool) generated {
 	for range labels {
 		b.LabelRanges = append(b.LabelRanges, g.is.Labels.Range())
 	}
-	return generated{block: &b, scope: scope, blind: blind}
+	return generated{block: &b, by: g.block, scope: scope, blind: blind}
 }
 
 // labelsOf are the labels of one block; ok is false when they are not known yet, or wrong.
