@@ -20,6 +20,8 @@ type Engine struct {
 	// Peers connects to the nodes that gates look at: every other node of the playbook's group. A node
 	// that cannot be reached is in the error map. nil: there are none.
 	Peers func(ctx context.Context) ([]Node, map[string]error)
+	// Other connects to a node by name, for checks that are delegated to it. nil: no check may be.
+	Other func(ctx context.Context, name string) (Node, error)
 }
 
 // Checker rebuilds a check from its kind and its own fields.

@@ -21,6 +21,11 @@ func elsewhere() map[string]string {
 		"var":   "variables are known everywhere but in the playbook block and in a variable's default",
 		"host":  "did you mean node?",
 		"item":  "did you mean each.value?",
+		"task":  "a task cannot see another: all is planned before anything is done; a value that both need is a local",
+		"gate":  "a gate cannot be referred to: all is planned before anything is done",
+		"self":  "a task cannot refer to itself; a value that it needs twice is a local",
+		"count": "for_each makes many steps of one block; each.key and each.value tell them apart",
+		"path":  "local files are named relative to the playbook's root, as in file(\"files/motd\")",
 	}
 }
 

@@ -18,6 +18,16 @@ type taskCommon struct {
 	ForEach    hclsyntax.Expression `hcl:"for_each,optional"`
 	OnRollback bool                 `hcl:"on_rollback,optional"`
 	OnFailure  string               `hcl:"on_failure,optional"`
+	Tags       []string             `hcl:"tags,optional"`
+	Sensitive  bool                 `hcl:"sensitive,optional"`
+	Retry      int                  `hcl:"retry,optional"`
+	RetryPause engine.Duration      `hcl:"retry_pause,optional"`
+	DelegateTo string               `hcl:"delegate_to,optional"`
+}
+
+// deadline is what a task may hold whose kind has no timeout of its own.
+type deadline struct {
+	Timeout engine.Duration `hcl:"timeout,optional"`
 }
 
 // gateCommon is what every gate block may hold beside its kind's fields.
@@ -26,9 +36,10 @@ type gateCommon struct {
 	OnFailure string `hcl:"on_failure,optional"`
 }
 
-// CommonAttributes are the attributes that belong to every task, and that no kind may use for itself.
+// CommonAttributes are the attributes that belong to every task, and that no kind may use for itself. A
+// timeout belongs to every check as well, but a kind that asks again and again has its own.
 func CommonAttributes() []string {
-	return []string{"when", "for_each", "on_rollback", "on_failure", "on"}
+	return []string{"when", "for_each", "on_rollback", "on_failure", "on", "tags", "sensitive", "retry", "retry_pause", "delegate_to"}
 }
 
 // made is a step or gate and the block that it came from.
@@ -174,13 +185,16 @@ func (m *making) one(b *hclsyntax.Block, name string, scope *lang.Scope) {
 	one.known = one.known && decided
 	one.step.Name, one.step.OnRollback = name, common.OnRollback
 	one.step.OnFailure = m.onFailure(b, common.OnFailure)
+	one.step.Tags, one.step.Sensitive = common.Tags, common.Sensitive
+	one.step.Retry, one.step.RetryPause, one.step.DelegateTo = common.Retry, common.RetryPause, common.DelegateTo
 	if _, ok := one.step.Task.(engine.Checker); !ok {
-		for _, attr := range []string{"on_rollback", "on_failure"} {
+		for _, attr := range []string{"on_rollback", "on_failure", "timeout", "retry", "retry_pause", "delegate_to"} {
 			if a := b.Body.Attributes[attr]; a != nil {
 				m.report(a.NameRange, fmt.Sprintf("%s belongs to checks; %s changes the node", attr, b.Labels[0]), "")
 			}
 		}
 		one.step.OnRollback, one.step.OnFailure = false, engine.RollBack
+		one.step.Timeout, one.step.Retry, one.step.RetryPause, one.step.DelegateTo = 0, 0, 0, ""
 	}
 	m.steps = append(m.steps, one)
 }
@@ -188,9 +202,13 @@ func (m *making) one(b *hclsyntax.Block, name string, scope *lang.Scope) {
 // body fills the kind's struct and the common one from a block.
 func (m *making) body(b *hclsyntax.Block, scope *lang.Scope, common any) (made, hcl.Diagnostics) {
 	kind, _ := kindOf(m.kinds, b.Labels[0])
-	task := kind.New()
-	known, diags := lang.Decode(b, scope, common, task)
-	return made{part: m.part, block: b, known: known, step: engine.Step{Task: task}}, diags
+	task, limit := kind.New(), new(deadline)
+	into := []any{common, task}
+	if _, gate := common.(*gateCommon); !gate && !lang.Has(task, "timeout") {
+		into = append(into, limit)
+	}
+	known, diags := lang.Decode(b, scope, into...)
+	return made{part: m.part, block: b, known: known, step: engine.Step{Task: task, Timeout: limit.Timeout}}, diags
 }
 
 func (m *making) when(b *hclsyntax.Block, scope *lang.Scope) (skip, decided bool) {

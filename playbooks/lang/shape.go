@@ -53,6 +53,12 @@ func shapeOf(t reflect.Type) shape {
 	return s
 }
 
+// Has reports whether a struct is filled from an attribute of that name.
+func Has(into any, name string) bool {
+	_, ok := shapeOf(reflect.TypeOf(into).Elem()).attrs[name]
+	return ok
+}
+
 // CheckType says what is wrong with a struct type as a target of Decode, so that a test over all kinds
 // of tasks finds it before a playbook does.
 func CheckType(t reflect.Type) error {

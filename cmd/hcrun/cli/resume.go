@@ -145,7 +145,7 @@ func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, w
 	}
 	show, done := a.display(ui.Zone(r), events)
 	defer done()
-	e := &engine.Engine{Journal: j, Kinds: a.kinds, Clock: s.clock, Show: show, Peers: s.peersOf(r)}
+	e := &engine.Engine{Journal: j, Kinds: a.kinds, Clock: s.clock, Show: show, Peers: s.peersOf(r), Other: s.other}
 	if err := do(e, n, r); err != nil {
 		return err
 	}
