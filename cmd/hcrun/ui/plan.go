@@ -112,23 +112,7 @@ func diff(ctx context.Context, st Style, c engine.Change) string {
 	if c.After.Kind != engine.File {
 		to = "/dev/null"
 	}
-	var b strings.Builder
-	for line := range strings.Lines(Clean(udiff.Unified(from, to, before, after))) {
-		body, nl := strings.CutSuffix(line, "\n")
-		switch {
-		case strings.HasPrefix(body, "+"):
-			body = st.Good(body)
-		case strings.HasPrefix(body, "-"):
-			body = st.Bad(body)
-		case strings.HasPrefix(body, "@@"):
-			body = st.Dim(body)
-		}
-		b.WriteString(body)
-		if nl {
-			b.WriteByte('\n')
-		}
-	}
-	return b.String()
+	return colored(st, Clean(udiff.Unified(from, to, before, after)))
 }
 
 var errNotText = fmt.Errorf("not text")

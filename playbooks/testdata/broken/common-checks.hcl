@@ -10,6 +10,6 @@ task "copy" "a" {
   delegate_to = "master2"
 }
 task "probe" "b" {
-  url         = "https://x"
-  sensitive   = true
+  url       = "https://x"
+  sensitive = true
 }
