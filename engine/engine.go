@@ -21,6 +21,8 @@ type Engine struct {
 	// that cannot be reached is in the error map. nil: there are none.
 	Peers func(ctx context.Context) ([]Node, map[string]error)
 	Veil  *Veil // hides secrets in what is recorded and shown; nil hides nothing
+	// Other connects to a node by name, for checks that are delegated to it. nil: no check may be.
+	Other func(ctx context.Context, name string) (Node, error)
 }
 
 // Checker rebuilds a check from its kind and its own fields.

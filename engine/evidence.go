@@ -47,7 +47,11 @@ func (p *passage) witnesses(ctx context.Context) []Evidence {
 	var all sync.WaitGroup
 	for i, c := range p.checks {
 		if w, ok := c.(Witness); ok && !p.r.Marks[i].Skip {
-			watch := Watch{Node: watchOnly{p.n}, Clock: p.Clock, Say: func(string) {}, Undoing: p.r.falling()}
+			at, err := p.where(ctx, p.n, p.r.Steps[i])
+			if err != nil {
+				continue // nobody is there to see anything
+			}
+			watch := Watch{Node: watchOnly{at}, Clock: p.Clock, Say: func(string) {}, Undoing: p.r.falling()}
 			all.Go(func() {
 				_ = guarded(func() error { // a witness that panics has seen nothing
 					said[i] = w.Evidence(ctx, watch)

@@ -84,7 +84,8 @@ func (p *planner) round(ctx context.Context, pb *Playbook) ([]PlannedStep, error
 	steps := make([]PlannedStep, len(pb.Steps))
 	p.refused = nil
 	for i, s := range pb.Steps {
-		steps[i] = PlannedStep{Kind: s.Task.Kind(), Name: s.Name, OnRollback: s.OnRollback, OnFailure: s.OnFailure, Skip: s.Skip}
+		steps[i] = PlannedStep{Kind: s.Task.Kind(), Name: s.Name, OnRollback: s.OnRollback, OnFailure: s.OnFailure, Skip: s.Skip,
+			Tags: s.Tags, Timeout: s.Timeout, Retry: s.Retry, RetryPause: s.RetryPause, DelegateTo: s.DelegateTo}
 		if s.Skip || p.needless[i] {
 			continue
 		}

@@ -22,6 +22,8 @@ type Options struct {
 	Env      func(string) (string, bool) // answers env() and HCRUN_VAR_name; nil: nothing is set
 	// Hide is told every secret as soon as it is known, before any error that may hold it is returned.
 	Hide func(...engine.Secret)
+
+	included *inclusion // of a file that is included, instead of all the above
 }
 
 // Node is what a playbook may know about the node that it is evaluated for.
@@ -37,7 +39,7 @@ type File struct {
 	path     string
 	folder   string // of the local files, absolute
 	header   header
-	body     skeleton
+	body     *part
 	kinds    []engine.Kind
 	files    *localFiles
 	asked    *asked
@@ -48,6 +50,7 @@ type File struct {
 	base     *lang.Scope
 	sources  map[string][]byte
 	filename string            // as messages name it
+	root     string            // the folder of the local files, as messages name it
 	inputs   map[string]string // hashes of what is the same for all nodes, without the files
 	shared   []string          // files that are read whichever node it is
 }
@@ -83,7 +86,8 @@ func (f *File) load(src []byte, o Options) hcl.Diagnostics {
 	if body == nil {
 		return diags
 	}
-	f.body, diags = split(f.filename, body, o.Kinds)
+	f.body = &part{file: f.filename}
+	f.body.skeleton, diags = split(f.filename, body, o.Kinds, false)
 	if f.body.playbook == nil {
 		return diags
 	}
@@ -92,6 +96,7 @@ func (f *File) load(src []byte, o Options) hcl.Diagnostics {
 		return diags
 	}
 	o.Hide = f.hide
+	diags = append(diags, f.include()...)
 	vars, more := resolve(f.body.variables, f.base, o)
 	diags = append(diags, more...)
 	f.vars = vars
@@ -107,7 +112,7 @@ func (f *File) load(src []byte, o Options) hcl.Diagnostics {
 	f.asked.names = nil // what the variables' defaults asked for is in the variables
 	made, more := f.evaluate(unknownNode())
 	diags = append(diags, more...)
-	if len(f.body.tasks) == 0 && !diags.HasErrors() {
+	if !f.body.has("task") && !diags.HasErrors() {
 		diags = append(diags, lang.Diag(f.body.playbook.DefRange(), "the playbook has no task", `write task "KIND" "NAME" { ... }; kinds: `+lang.List(kindNames(f.kinds))))
 	}
 	diags = append(diags, f.tryPrepare(made)...)
@@ -119,7 +124,7 @@ func (f *File) load(src []byte, o Options) hcl.Diagnostics {
 // open reads the playbook block and opens the folder of the local files.
 func (f *File) open() hcl.Diagnostics {
 	pure := lang.Functions(f.asked.env)
-	f.base = &lang.Scope{Functions: pure, Elsewhere: elsewhere(), Sources: f.sources}
+	f.base = &lang.Scope{Functions: pure, Elsewhere: elsewhere(), Sources: f.sources, Budget: lang.NewBudget()}
 	b := f.body.playbook
 	_, diags := lang.Decode(b, f.base, &f.header)
 	if a := b.Body.Attributes["hosts"]; a != nil && f.header.Hosts == "" && !diags.HasErrors() {
@@ -128,6 +133,10 @@ func (f *File) open() hcl.Diagnostics {
 	root := filepath.Join(filepath.Dir(f.path), filepath.FromSlash(f.header.Root))
 	if filepath.IsAbs(f.header.Root) {
 		root = f.header.Root
+	}
+	f.root = filepath.Join(filepath.Dir(f.filename), filepath.FromSlash(f.header.Root))
+	if filepath.IsAbs(f.header.Root) {
+		f.root = root
 	}
 	files, err := openFiles(root)
 	if err != nil {
@@ -139,7 +148,7 @@ func (f *File) open() hcl.Diagnostics {
 	}
 	f.files, f.folder = files, root
 	functions := maps.Clone(pure)
-	maps.Copy(functions, lang.FileFunctions(files, pure))
+	maps.Copy(functions, lang.FileFunctions(files, pure, f.base.Budget))
 	maps.Copy(functions, lang.SensitiveFunctions(f.hide))
 	f.base.Functions = functions
 	return diags

@@ -18,6 +18,16 @@ type taskCommon struct {
 	ForEach    hclsyntax.Expression `hcl:"for_each,optional"`
 	OnRollback bool                 `hcl:"on_rollback,optional"`
 	OnFailure  string               `hcl:"on_failure,optional"`
+	Tags       []string             `hcl:"tags,optional"`
+	Sensitive  bool                 `hcl:"sensitive,optional"`
+	Retry      int                  `hcl:"retry,optional"`
+	RetryPause engine.Duration      `hcl:"retry_pause,optional"`
+	DelegateTo string               `hcl:"delegate_to,optional"`
+}
+
+// deadline is what a task may hold whose kind has no timeout of its own.
+type deadline struct {
+	Timeout engine.Duration `hcl:"timeout,optional"`
 }
 
 // discreet notes that something sensitive went into a task.
@@ -32,21 +42,24 @@ type gateCommon struct {
 	OnFailure string `hcl:"on_failure,optional"`
 }
 
-// CommonAttributes are the attributes that belong to every task, and that no kind may use for itself.
+// CommonAttributes are the attributes that belong to every task, and that no kind may use for itself. A
+// timeout belongs to every check as well, but a kind that asks again and again has its own.
 func CommonAttributes() []string {
-	return []string{"when", "for_each", "on_rollback", "on_failure", "on"}
+	return []string{"when", "for_each", "on_rollback", "on_failure", "on", "tags", "sensitive", "retry", "retry_pause", "delegate_to"}
 }
 
 // made is a step or gate and the block that it came from.
 type made struct {
+	part  *part
 	block *hclsyntax.Block
 	step  engine.Step
 	gate  *engine.Gate
 	known bool // nothing in it waits for the node
 }
 
-// making turns blocks into steps.
+// making turns the blocks of one file into steps.
 type making struct {
+	part  *part
 	kinds []engine.Kind
 	scope *lang.Scope
 	steps []made
@@ -67,7 +80,7 @@ type each struct{ key, value cty.Value }
 func (m *making) task(b *hclsyntax.Block) {
 	expr := attribute(b, "for_each")
 	if expr == nil {
-		m.one(b, b.Labels[1], m.scope)
+		m.one(b, m.part.prefix+b.Labels[1], m.scope)
 		return
 	}
 	v, diags := m.scope.Value(expr)
@@ -83,7 +96,7 @@ func (m *making) task(b *hclsyntax.Block) {
 	}
 	for _, r := range rounds {
 		before := len(m.diags)
-		m.one(b, fmt.Sprintf("%s[%s]", b.Labels[1], r.key.AsString()), m.scope.With("each", r.object()))
+		m.one(b, fmt.Sprintf("%s%s[%s]", m.part.prefix, b.Labels[1], r.key.AsString()), m.scope.With("each", r.object()))
 		if len(m.diags) > before {
 			return // the other rounds would say the same
 		}
@@ -122,11 +135,10 @@ var keyRE = regexp.MustCompile(`^[A-Za-z0-9_./:-]{1,64}$`)
 func (m *making) rounds(v cty.Value, at hcl.Range) ([]each, bool) {
 	ty := v.Type()
 	byName := ty.IsMapType() || ty.IsObjectType()
-	if v.IsMarked() || !byName && lang.IsSensitive(v) {
-		m.report(at, "for_each is sensitive, and its keys become names of steps", "nonsensitive() says that a value may be shown after all")
-		return nil, false
-	}
 	switch {
+	case v.IsMarked() || !byName && v.ContainsMarked():
+		m.report(at, "for_each is sensitive, and its keys are parts of steps' names", "give the names in for_each, and look what is sensitive up by each.key")
+		return nil, false
 	case v.IsNull() || !byName && !ty.IsListType() && !ty.IsTupleType() && !ty.IsSetType():
 		m.report(at, "for_each takes a map, or a list or set of texts", `write for_each = ["a", "b"] or for_each = { a = 1, b = 2 }`)
 		return nil, false
@@ -167,7 +179,7 @@ func (m *making) one(b *hclsyntax.Block, name string, scope *lang.Scope) {
 	if skip {
 		_, diags := m.body(b, unknownAll(scope), new(taskCommon))
 		m.diags = append(m.diags, diags...)
-		m.steps = append(m.steps, made{block: b, known: decided, step: engine.Step{Name: name, Task: kind.New(), Skip: true}})
+		m.steps = append(m.steps, made{part: m.part, block: b, known: decided, step: engine.Step{Name: name, Task: kind.New(), Skip: true}})
 		return
 	}
 	common := new(taskCommon)
@@ -179,13 +191,16 @@ func (m *making) one(b *hclsyntax.Block, name string, scope *lang.Scope) {
 	one.known = one.known && decided
 	one.step.Name, one.step.OnRollback = name, common.OnRollback
 	one.step.OnFailure = m.onFailure(b, common.OnFailure)
+	one.step.Tags, one.step.Sensitive = common.Tags, one.step.Sensitive || common.Sensitive
+	one.step.Retry, one.step.RetryPause, one.step.DelegateTo = common.Retry, common.RetryPause, common.DelegateTo
 	if _, ok := one.step.Task.(engine.Checker); !ok {
-		for _, attr := range []string{"on_rollback", "on_failure"} {
+		for _, attr := range []string{"on_rollback", "on_failure", "timeout", "retry", "retry_pause", "delegate_to"} {
 			if a := b.Body.Attributes[attr]; a != nil {
 				m.report(a.NameRange, fmt.Sprintf("%s belongs to checks; %s changes the node", attr, b.Labels[0]), "")
 			}
 		}
 		one.step.OnRollback, one.step.OnFailure = false, engine.RollBack
+		one.step.Timeout, one.step.Retry, one.step.RetryPause, one.step.DelegateTo = 0, 0, 0, ""
 	}
 	m.steps = append(m.steps, one)
 }
@@ -193,12 +208,16 @@ func (m *making) one(b *hclsyntax.Block, name string, scope *lang.Scope) {
 // body fills the kind's struct and the common one from a block.
 func (m *making) body(b *hclsyntax.Block, scope *lang.Scope, common any) (made, hcl.Diagnostics) {
 	kind, _ := kindOf(m.kinds, b.Labels[0])
-	task, d := kind.New(), new(discreet)
-	known, diags := lang.Decode(b, scope, common, task, d)
+	task, limit, d := kind.New(), new(deadline), new(discreet)
+	into := []any{common, task, d}
+	if _, gate := common.(*gateCommon); !gate && !lang.Has(task, "timeout") {
+		into = append(into, limit)
+	}
+	known, diags := lang.Decode(b, scope, into...)
 	if _, changes := task.(engine.Changer); d.secret && !changes {
 		diags = append(diags, lang.Diag(b.DefRange(), fmt.Sprintf("%s is a check, whose fields are kept in the journal, and one of them is sensitive", lang.Header(b)), "nonsensitive() says that a value may be shown after all"))
 	}
-	return made{block: b, known: known, step: engine.Step{Task: task, Sensitive: d.secret}}, diags
+	return made{part: m.part, block: b, known: known, step: engine.Step{Task: task, Timeout: limit.Timeout, Sensitive: d.secret}}, diags
 }
 
 func (m *making) when(b *hclsyntax.Block, scope *lang.Scope) (skip, decided bool) {
@@ -250,7 +269,7 @@ func (m *making) gateBlock(b *hclsyntax.Block) {
 		m.report(a.Expr.Range(), fmt.Sprintf("on is %q", common.On), `write "peers" (every other node of the group), "self" or "all"`)
 		return
 	}
-	one.gate = &engine.Gate{Name: b.Labels[1], On: on, Task: check, OnFailure: m.onFailure(b, common.OnFailure)}
+	one.gate = &engine.Gate{Name: m.part.prefix + b.Labels[1], On: on, Task: check, OnFailure: m.onFailure(b, common.OnFailure)}
 	m.gates = append(m.gates, one)
 }
 

@@ -70,6 +70,7 @@ func resolve(blocks []*hclsyntax.Block, scope *lang.Scope, o Options) (cty.Value
 	for _, arg := range o.Vars {
 		vs.fromArg(arg)
 	}
+	o.included.to(vs)
 	values := map[string]cty.Value{}
 	for _, v := range vs.all {
 		values[v.name] = vs.settle(v)
@@ -305,7 +306,7 @@ func (vs *variables) validate(v *variable, scope *lang.Scope) {
 			vs.report(rule.ErrorMessage.Range(), "error_message must be text", "")
 			continue
 		}
-		vs.report(vs.given[v.name].from, fmt.Sprintf("variable %q: %s", v.name, message.AsString()), fmt.Sprintf("the rule is on line %d", rule.Condition.Range().Start.Line))
+		vs.report(vs.given[v.name].from, fmt.Sprintf("variable %q: %s", v.name, message.AsString()), "the rule is "+lineOf(rule.Condition.Range(), vs.given[v.name].from))
 	}
 }
 

@@ -85,9 +85,9 @@ func markdownFields(b *strings.Builder, fields []docField, indent string) {
 // common is what a task of this kind takes besides its own fields.
 func common(k engine.Kind) string {
 	if _, ok := k.New().(engine.Checker); ok {
-		return "Like every check it also takes when and for_each, on_rollback (check again after a rollback) and on_failure (\"rollback\", or \"eventful\" to keep the change and hold the next node). It can be a gate on other nodes.\n"
+		return "Like every check it also takes when and for_each, on_rollback (check again after a rollback), on_failure (\"rollback\", or \"eventful\" to keep the change and hold the next node), timeout, retry, retry_pause, delegate_to (another node to look at) and tags. It can be a gate on other nodes.\n"
 	}
-	return "Like every task it also takes when and for_each.\n"
+	return "Like every task it also takes when and for_each, sensitive (its content is never shown) and tags.\n"
 }
 
 // kindDoc is the documentation of a kind.

@@ -69,8 +69,13 @@ func (d *decoding) run() {
 		d.attribute(d.body.Attributes[name])
 	}
 	seen := map[string]*hclsyntax.Block{}
-	for _, b := range d.body.Blocks {
-		d.block(b, seen)
+	wrong := map[*hclsyntax.Block]bool{}
+	for _, g := range d.generate(d.body.Blocks) {
+		before := len(d.diags)
+		if !wrong[g.by] {
+			d.block(g, seen)
+		}
+		wrong[g.by] = g.by != nil && len(d.diags) > before // the other blocks of it would say the same
 	}
 	for _, t := range d.targets {
 		for _, name := range slices.Sorted(maps.Keys(t.shape.attrs)) {
@@ -171,11 +176,14 @@ func (d *decoding) set(dst reflect.Value, a *hclsyntax.Attribute, f field) {
 	d.unknown = d.unknown || !known
 }
 
-func (d *decoding) block(b *hclsyntax.Block, seen map[string]*hclsyntax.Block) {
+func (d *decoding) block(g generated, seen map[string]*hclsyntax.Block) {
+	b := g.block
 	for _, t := range d.targets {
 		if f, ok := t.shape.blocks[b.Type]; ok {
-			d.nested(t.value.Field(f.index), b, seen[b.Type])
-			seen[b.Type] = b
+			d.nested(t.value.Field(f.index), g, seen[b.Type])
+			if !g.none {
+				seen[b.Type] = b
+			}
 			return
 		}
 		if _, ok := t.shape.attrs[b.Type]; ok {
@@ -186,8 +194,8 @@ func (d *decoding) block(b *hclsyntax.Block, seen map[string]*hclsyntax.Block) {
 	d.report(b.TypeRange, fmt.Sprintf("unknown block %q in %s", b.Type, d.what), DidYouMean(b.Type, d.names()))
 }
 
-func (d *decoding) nested(dst reflect.Value, b, earlier *hclsyntax.Block) {
-	t := dst.Type()
+func (d *decoding) nested(dst reflect.Value, g generated, earlier *hclsyntax.Block) {
+	t, b := dst.Type(), g.block
 	many := t.Kind() == reflect.Slice
 	if !many && earlier != nil {
 		d.report(b.DefRange(), fmt.Sprintf("%s has two blocks %s", d.what, b.Type), fmt.Sprintf("the other one is on line %d; one is enough", earlier.TypeRange.Start.Line))
@@ -197,9 +205,14 @@ func (d *decoding) nested(dst reflect.Value, b, earlier *hclsyntax.Block) {
 		t = t.Elem()
 	}
 	v := reflect.New(t)
-	d.labels(v.Elem(), b)
-	inner := decode(b, d.scope, v.Interface())
+	if !g.blind {
+		d.labels(v.Elem(), b)
+	}
+	inner := decode(b, g.scope, v.Interface())
 	d.diags = append(d.diags, inner.diags...)
+	if g.blind {
+		return
+	}
 	d.unknown, d.secret = d.unknown || inner.unknown, d.secret || inner.secret
 	switch {
 	case many:

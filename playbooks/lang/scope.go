@@ -17,6 +17,7 @@ type Scope struct {
 	// Elsewhere says of first names that are not known here where they are.
 	Elsewhere map[string]string
 	Sources   map[string][]byte // to quote from in messages
+	Budget    *Budget           // of all expressions together; nil: each has its own
 }
 
 // With is the scope with one more name.
@@ -27,7 +28,7 @@ func (s *Scope) With(name string, v cty.Value) *Scope {
 			values[k] = old
 		}
 	}
-	return &Scope{Values: values, Functions: s.Functions, Elsewhere: s.Elsewhere, Sources: s.Sources}
+	return &Scope{Values: values, Functions: s.Functions, Elsewhere: s.Elsewhere, Sources: s.Sources, Budget: s.Budget}
 }
 
 // Value evaluates an expression. Names are checked first, so that all unknown ones are found and get
@@ -36,12 +37,11 @@ func (s *Scope) Value(expr hclsyntax.Expression) (cty.Value, hcl.Diagnostics) {
 	if diags := s.checkNames(expr); diags.HasErrors() {
 		return cty.DynamicVal, diags
 	}
-	ctx := &hcl.EvalContext{Variables: s.Values, Functions: s.Functions}
-	v, diags := expr.Value(ctx)
-	switch {
-	case diags.HasErrors() && touches(expr, ctx):
+	v, diags := s.value(expr)
+	if diags.HasErrors() && touches(expr, &hcl.EvalContext{Variables: s.Values}) {
 		return cty.DynamicVal, discreet(expr, diags)
-	case diags.HasErrors():
+	}
+	if diags.HasErrors() {
 		return cty.DynamicVal, diags
 	}
 	return v, nil
@@ -65,7 +65,7 @@ func (s *Scope) checkNames(expr hclsyntax.Expression) hcl.Diagnostics {
 }
 
 func (s *Scope) checkFunction(call *hclsyntax.FunctionCallExpr) hcl.Diagnostics {
-	if _, ok := s.Functions[call.Name]; ok {
+	if _, ok := s.Functions[call.Name]; ok || call.Name == meterName {
 		return nil
 	}
 	instead := unwelcome()[call.Name]

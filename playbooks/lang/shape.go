@@ -2,6 +2,7 @@ package lang
 
 import (
 	"encoding"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -53,6 +54,12 @@ func shapeOf(t reflect.Type) shape {
 	return s
 }
 
+// Has reports whether a struct is filled from an attribute of that name.
+func Has(into any, name string) bool {
+	_, ok := shapeOf(reflect.TypeOf(into).Elem()).attrs[name]
+	return ok
+}
+
 // CheckType says what is wrong with a struct type as a target of Decode, so that a test over all kinds
 // of tasks finds it before a playbook does.
 func CheckType(t reflect.Type) error {
@@ -81,7 +88,9 @@ func CheckType(t reflect.Type) error {
 			if inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Slice {
 				inner = inner.Elem()
 			}
-			err = CheckType(inner)
+			if err = CheckType(inner); name == "dynamic" {
+				err = errors.New(`"dynamic" is a word of the language`)
+			}
 		case "label":
 			if f.Type.Kind() != reflect.String {
 				err = fmt.Errorf("%s.%s: a label is a string", t, f.Name)

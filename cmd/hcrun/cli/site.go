@@ -252,6 +252,15 @@ func (s *site) peersOf(r *engine.Run) func(context.Context) ([]engine.Node, map[
 	return s.peers(group, r.Node)
 }
 
+// other connects to any node of the inventory, for checks that are delegated to it.
+func (s *site) other(ctx context.Context, name string) (engine.Node, error) {
+	h, ok := s.inv.Host(name)
+	if !ok {
+		return nil, fmt.Errorf("%s has no host of that name", s.inv.Path)
+	}
+	return s.dial(ctx, h)
+}
+
 // me is who runs hcrun, for the record.
 func me() string {
 	name := "unknown"
