@@ -1,13 +1,13 @@
 package inventory
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -31,8 +31,10 @@ func LocalSSH(ctx context.Context, args ...string) ([]byte, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "ssh", args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
-	cmd.WaitDelay = time.Second // a command of Match exec may hold the output open
-	out, said := &bounded{max: maxAnswer}, &bounded{max: 4 << 10}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // commands of Match exec end with it
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	out, said := &bounded{max: maxAnswer, over: errAnswer}, &bounded{max: 4 << 10}
 	cmd.Stdout, cmd.Stderr = out, said
 	err := cmd.Run()
 	switch {
@@ -40,26 +42,31 @@ func LocalSSH(ctx context.Context, args ...string) ([]byte, error) {
 		return nil, fmt.Errorf("it did not answer within %s", askTime)
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
-	case out.over:
+	case errors.Is(err, errAnswer) || out.full:
 		return nil, errAnswer
-	case err != nil && said.Len() > 0:
-		return nil, fmt.Errorf("%w: %s", err, strings.TrimSpace(said.String()))
+	case err != nil && len(said.kept) > 0:
+		return nil, fmt.Errorf("%w: %s", err, strings.TrimSpace(string(said.kept)))
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 		return nil, err
 	}
-	return out.Bytes(), nil
+	return out.kept, nil
 }
 
-// bounded keeps the beginning of what is written to it.
+// bounded keeps the beginning of what is written to it, and then passes over the rest, or ends with the
+// error over.
 type bounded struct {
-	bytes.Buffer
+	kept []byte
 	max  int
-	over bool
+	over error
+	full bool
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	room := b.max - b.Len()
-	b.over = b.over || len(p) > room
-	b.Buffer.Write(p[:min(len(p), room)])
+	room := b.max - len(b.kept)
+	b.kept = append(b.kept, p[:min(len(p), room)]...)
+	if len(p) > room {
+		b.full = true
+		return len(p), b.over
+	}
 	return len(p), nil
 }

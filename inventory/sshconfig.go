@@ -73,8 +73,9 @@ func (r *resolving) report(h Host, err error) {
 
 // host fills in what ssh says of a host and of those on the way to it; path are the names that led here.
 func (r *resolving) host(ctx context.Context, h Host, path []string) (Host, error) {
-	if len(path) > maxHops {
-		return h, &sshFault{"the jump hosts of ssh's configuration have no end: " + strings.Join(append(path, h.Name), ", "), "a `Host *` with ProxyJump holds for the jump host itself; give it ProxyJump none"}
+	path, circle := append(slices.Clip(path), h.Name), slices.Contains(path, h.Name)
+	if circle || len(path) > maxHops+1 {
+		return h, &sshFault{"the jump hosts of ssh's configuration lead nowhere: " + strings.Join(path, " -> "), "a `Host *` with ProxyJump holds for the jump host itself: give that one ProxyJump none"}
 	}
 	if h.SSHConfig {
 		h.From = maps.Clone(h.From) // jump hosts are copies of one host
@@ -82,15 +83,18 @@ func (r *resolving) host(ctx context.Context, h Host, path []string) (Host, erro
 		if err == nil {
 			err = a.fill(&h)
 		}
+		if f, ok := errors.AsType[*sshFault](err); ok && len(path) > 1 {
+			err = &sshFault{"jump host " + h.Name + ": " + f.what, f.instead}
+		}
 		if err != nil {
 			return h, err
 		}
 	}
 	var way []Host
 	for n, hop := range h.Jump {
-		hop, err := r.host(ctx, hop, append(slices.Clip(path), h.Name))
+		hop, err := r.host(ctx, hop, path)
 		if err != nil {
-			return h, &sshFault{fmt.Sprintf("jump host %s: %v", hop.Name, err), fix(err)}
+			return h, err
 		}
 		if n == 0 {
 			way = append(way, hop.Jump...)
@@ -98,19 +102,14 @@ func (r *resolving) host(ctx context.Context, h Host, path []string) (Host, erro
 		hop.Jump = nil
 		way = append(way, hop)
 	}
-	if twice := repeated(way); twice != "" || len(way) > maxHops {
-		return h, &sshFault{fmt.Sprintf("the way there has %d jump hosts, some of them twice or more than %d", len(way), maxHops), "write jump = [...] in the host"}
+	if twice := repeated(way); twice != "" {
+		return h, &sshFault{"the way there goes over " + twice + " twice", "write jump = [...] in the host"}
+	}
+	if len(way) > maxHops {
+		return h, &sshFault{fmt.Sprintf("the way there has %d jump hosts; at most %d", len(way), maxHops), "write jump = [...] in the host"}
 	}
 	h.Jump = way
 	return h, nil
-}
-
-// fix is what to do about an error, "" if it does not say.
-func fix(err error) string {
-	if f, ok := errors.AsType[*sshFault](err); ok {
-		return f.instead
-	}
-	return ""
 }
 
 // target is what would be typed after ssh.
