@@ -105,7 +105,8 @@ func (a *app) listing(inv *inventory.Inventory, hosts []inventory.Host) listing 
 	l := listing{Path: inv.Path, Lab: inv.Lab != nil, Groups: []listedGroup{}}
 	for _, h := range hosts {
 		one := listedHost{listedWay: a.listedWay(h), Jump: []listedWay{}, Become: h.Become, FailureDomain: h.FailureDomain,
-			Switch: h.Switch, Groups: append([]string{}, h.Groups...), Vars: h.Vars}
+			Switch: h.Switch, Groups: append([]string{}, h.Groups...), Vars: map[string]any{}}
+		maps.Copy(one.Vars, h.Vars)
 		for _, hop := range h.Jump {
 			one.Jump = append(one.Jump, a.listedWay(hop))
 		}
@@ -164,7 +165,7 @@ func (a *app) table(inv *inventory.Inventory, hosts []inventory.Host) {
 // via is the way to a host in words, "" for the direct one.
 func via(h inventory.Host) string {
 	if h.ControlPath != "" {
-		return "control socket " + h.ControlPath + " (its master checks the host key)"
+		return "control socket " + h.ControlPath + " (its master checks host keys)"
 	}
 	var names []string
 	for _, hop := range h.Jump {
@@ -197,9 +198,9 @@ func (a *app) graph(inv *inventory.Inventory, hosts []inventory.Host) {
 // leaf is a host in the tree: how it is reached, and who gave which setting.
 func leaf(inv *inventory.Inventory, h inventory.Host) string {
 	if inv.Lab != nil {
-		return h.Name + "  lab"
+		return h.Name + " lab"
 	}
-	text := fmt.Sprintf("%s  %s@%s", h.Name, h.User, net.JoinHostPort(h.Address, strconv.Itoa(h.Port)))
+	text := fmt.Sprintf("%s %s@%s", h.Name, h.User, net.JoinHostPort(h.Address, strconv.Itoa(h.Port)))
 	if v := via(h); v != "" {
 		text += " via " + v
 	}
@@ -212,7 +213,7 @@ func leaf(inv *inventory.Inventory, h inventory.Host) string {
 	}
 	for _, from := range []string{inventory.FromHost, inventory.FromDefaults, inventory.FromSSH} {
 		if len(by[from]) > 0 {
-			text += fmt.Sprintf("  [%s: %s]", from, strings.Join(by[from], ", "))
+			text += fmt.Sprintf(" [%s: %s]", from, strings.Join(by[from], ", "))
 		}
 	}
 	return text
