@@ -16,7 +16,7 @@ import (
 func elsewhere() map[string]string {
 	return map[string]string{
 		"each":   "each.key and each.value are known in a task that has for_each",
-		"node":   "node.name, node.address, node.groups and node.vars are known in tasks, gates and locals",
+		"node":   "node.name, node.address, node.failure_domain, node.groups and node.vars are known in tasks, gates and locals",
 		"local":  "local values are known in tasks, gates, the schedule and other locals",
 		"secret": "secrets are known in the playbook's own tasks and locals; an included file gets one with vars = { NAME = secret.NAME }",
 		"var":    "variables are known everywhere but in the playbook block and in a variable's default",
@@ -33,10 +33,11 @@ func elsewhere() map[string]string {
 // unknownNode stands for the node while there is none.
 func unknownNode() cty.Value {
 	return cty.ObjectVal(map[string]cty.Value{
-		"name":    cty.UnknownVal(cty.String).RefineNotNull(),
-		"address": cty.UnknownVal(cty.String).RefineNotNull(),
-		"groups":  cty.UnknownVal(cty.List(cty.String)).RefineNotNull(),
-		"vars":    cty.DynamicVal,
+		"name":           cty.UnknownVal(cty.String).RefineNotNull(),
+		"address":        cty.UnknownVal(cty.String).RefineNotNull(),
+		"failure_domain": cty.UnknownVal(cty.String).RefineNotNull(),
+		"groups":         cty.UnknownVal(cty.List(cty.String)).RefineNotNull(),
+		"vars":           cty.DynamicVal,
 	})
 }
 
@@ -54,10 +55,11 @@ func (n Node) value() cty.Value {
 		vars = map[string]any{}
 	}
 	return cty.ObjectVal(map[string]cty.Value{
-		"name":    cty.StringVal(n.Name),
-		"address": cty.StringVal(n.Address),
-		"groups":  groups,
-		"vars":    lang.FromGo(vars),
+		"name":           cty.StringVal(n.Name),
+		"address":        cty.StringVal(n.Address),
+		"failure_domain": cty.StringVal(n.FailureDomain),
+		"groups":         groups,
+		"vars":           lang.FromGo(vars),
 	})
 }
 

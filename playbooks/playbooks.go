@@ -28,10 +28,11 @@ type Options struct {
 
 // Node is what a playbook may know about the node that it is evaluated for.
 type Node struct {
-	Name    string
-	Address string // "" in a lab
-	Groups  []string
-	Vars    map[string]any // nil, bool, string, int64, float64, []any, map[string]any
+	Name          string
+	Address       string // "" in a lab
+	FailureDomain string // "" where the inventory says none
+	Groups        []string
+	Vars          map[string]any // nil, bool, string, int64, float64, []any, map[string]any
 }
 
 // File is a loaded playbook. It can be evaluated for any number of nodes, one after the other.

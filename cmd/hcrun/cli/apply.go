@@ -42,7 +42,7 @@ node until a guard holds one.`,
 		Args: exactly(1, 1, "one playbook or plan file"),
 		RunE: func(c *cobra.Command, args []string) error { return a.apply(c.Context(), args[0], f) },
 	})
-	c.Flags().StringVar(&f.limit, "limit", "", "only these nodes: names, groups, globs")
+	limitFlag(c, &f.limit)
 	c.Flags().BoolVar(&f.plan, "plan", false, "show what would be done; write nothing")
 	c.Flags().StringVar(&f.out, "out", "", "with --plan: write the plan to this file, for `hcrun apply FILE`")
 	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
@@ -150,7 +150,7 @@ func (s *site) rollout(file *playbooks.File, f applyFlags) (*rollout, error) {
 	}
 	ro := &rollout{site: s, flags: f, source: file.Path(), books: map[string]*engine.Playbook{}, locate: func(err error) error { return locate(file, err) }}
 	for _, h := range group {
-		pb, err := file.For(playbooks.Node{Name: h.Name, Address: h.Address, Groups: h.Groups, Vars: h.Vars})
+		pb, err := file.For(playbooks.Node{Name: h.Name, Address: h.Address, FailureDomain: h.FailureDomain, Groups: h.Groups, Vars: h.Vars})
 		if err != nil {
 			return nil, ro.locate(err)
 		}
@@ -198,13 +198,13 @@ func (ro *rollout) arrange(group []inventory.Host) error {
 	return nil
 }
 
-// chosen is the part of the group that a limit names. An empty limit is all; one that names nothing of
+// chosen is the part of the group that a limit names. No limit is all; one that names nothing of
 // the group is an error and never widens.
 func (s *site) chosen(group []inventory.Host, limit string) ([]inventory.Host, error) {
 	if limit == "" {
 		return group, nil
 	}
-	picked, err := s.inv.Select(limit)
+	picked, err := s.inv.Limit(limit)
 	if err != nil {
 		return nil, err
 	}
