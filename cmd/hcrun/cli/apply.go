@@ -113,6 +113,9 @@ func (a *app) apply(ctx context.Context, path string, f applyFlags) error {
 	if f.plan {
 		return ro.plan(ctx)
 	}
+	if ro.store, err = a.store(); err != nil {
+		return err
+	}
 	return ro.run(ctx)
 }
 
@@ -162,7 +165,7 @@ func (s *site) rollout(file *playbooks.File, f applyFlags) (*rollout, error) {
 	if ro.chosen, err = s.chosen(ro.group, f.limit); err != nil {
 		return nil, err
 	}
-	ro.store, err = s.app.store()
+	ro.store, err = s.app.records()
 	return ro, err
 }
 

@@ -19,7 +19,7 @@ func (a *app) historyCmd() *cobra.Command {
 		Short: "Every run, oldest first",
 		Args:  exactly(0, 0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
-			store, err := a.store()
+			store, err := a.records()
 			if err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ func (a *app) showCmd() *cobra.Command {
 }
 
 func (a *app) show(ctx context.Context, name string) error {
-	store, err := a.store()
+	store, err := a.records()
 	if err != nil {
 		return err
 	}
