@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -120,7 +121,7 @@ func occupied(root *os.Root, name string) (bool, error) {
 		if err == nil && !info.IsDir() {
 			return false, errors.New(at + " is there and is not a folder")
 		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) { // a folder further up says it
 			return false, err
 		}
 	}
