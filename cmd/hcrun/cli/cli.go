@@ -75,7 +75,7 @@ type app struct {
 // run runs one command line and returns its exit code, having shown the error if there was one.
 func (a *app) run(ctx context.Context, args []string) engine.Code {
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(backwards(args))
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.errOut)
