@@ -108,10 +108,10 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "for programs: events one JSON object a line; status and history one array")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%v; see `%s --help`", err, c.CommandPath()) })
 	zerolog.ErrorHandler = func(error) {} // the journal has everything; a log that cannot be written is no news
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.applyCmd(), a.resumeCmd(), a.rollbackCmd(), a.ackCmd(), a.statusCmd(), a.historyCmd(), a.showCmd(),
 		a.validateCmd(), a.docCmd(), a.trustCmd(), a.journalCmd(), a.labCmd(), a.versionCmd(),
-		a.initCmd(), a.gcCmd(), a.doctorCmd())
+		a.initCmd(), a.gcCmd(), a.doctorCmd(), a.completionCmd())
+	a.complete(root)
 	return root
 }
 
