@@ -105,7 +105,7 @@ func (a *app) root() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().StringVar(&a.state, "state", "", "folder of journals and the lab (default $HCRUN_STATE, or $XDG_STATE_HOME/hcrun)")
-	root.PersistentFlags().BoolVar(&a.json, "json", false, "for programs: events one JSON object a line; status and history one array")
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "for programs: events one JSON object a line; status, history, doctor and doc one array; validate, gc, init and version one object")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%v; see `%s --help`", err, c.CommandPath()) })
 	zerolog.ErrorHandler = func(error) {} // the journal has everything; a log that cannot be written is no news
 	root.AddCommand(a.applyCmd(), a.resumeCmd(), a.rollbackCmd(), a.ackCmd(), a.statusCmd(), a.historyCmd(), a.showCmd(),
