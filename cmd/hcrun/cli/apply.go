@@ -44,7 +44,7 @@ node until a guard holds one.`,
 	})
 	c.Flags().StringVar(&f.limit, "limit", "", "only these nodes: names, groups, globs")
 	c.Flags().BoolVar(&f.plan, "plan", false, "show what would be done; write nothing")
-	c.Flags().StringVar(&f.out, "out", "", "with --plan: write the plan to this file, for `hcrun apply FILE`")
+	c.Flags().StringVar(&f.out, "out", "", "with --plan: write the plan to this `FILE`, for hcrun apply FILE")
 	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
 	c.Flags().BoolVar(&f.wait, "wait", false, "when a guard holds the node, wait until it opens")
 	c.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "with --plan: exit 3 when there is something to change")

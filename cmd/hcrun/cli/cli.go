@@ -112,6 +112,7 @@ func (a *app) root() *cobra.Command {
 		a.validateCmd(), a.docCmd(), a.trustCmd(), a.journalCmd(), a.labCmd(), a.versionCmd(),
 		a.initCmd(), a.gcCmd(), a.doctorCmd(), a.completionCmd())
 	a.complete(root)
+	exemplify(root)
 	return root
 }
 

@@ -47,7 +47,7 @@ func (a *app) doctorCmd() *cobra.Command {
 clock, room on the disks, files that do not belong into the static pod folder, kubelet, container runtime and API
 server, and unfinished runs. One line a finding: ok, a warning, or in the way, and what to do about it.
 Ends with 0 when nothing is in the way, with 40 or 41 when a node is not the one that is known or not reachable,
-else with 42.`,
+else with 42. With --json it prints one array of objects: node, check, level, text, do.`,
 		Example: `  hcrun doctor
   hcrun doctor -i inventory/lab.hcl --limit master2 --json`,
 		Args: exactly(0, 0, "no arguments"),

@@ -17,6 +17,8 @@ func (a *app) historyCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "history",
 		Short: "Every run, oldest first",
+		Long: `Lists every run of this state folder. With --json it prints one array of objects: run, playbook, node, began,
+ended, state, changed, clean, acked. "hcrun status --json" prints the same of the runs that need somebody.`,
 		Args:  exactly(0, 0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
 			store, err := a.records()
