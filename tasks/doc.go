@@ -67,11 +67,18 @@ func DocMarkdown(kinds []engine.Kind) (string, error) {
 			return "", err
 		}
 		fmt.Fprintf(&b, "| [%s](#%s) | %s |\n", k.Name, k.Name, strings.ReplaceAll(synopsis(d.text), "|", `\|`))
-		fmt.Fprintf(&pages, "\n## %s\n\n%s\n", k.Name, d.markdown(d.text))
-		markdownFields(&pages, d.fields, "")
-		fmt.Fprintf(&pages, "\n%s", d.markdown(common(k)))
+		pages.WriteString("\n" + page(k, d))
 	}
 	return b.String() + pages.String(), nil
+}
+
+// page is the part of the Markdown page that is about one kind.
+func page(k engine.Kind, d kindDoc) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "## %s\n\n%s\n", k.Name, d.markdown(d.text))
+	markdownFields(&b, d.fields, "")
+	fmt.Fprintf(&b, "\n%s", d.markdown(common(k)))
+	return b.String()
 }
 
 func markdownFields(b *strings.Builder, fields []docField, indent string) {

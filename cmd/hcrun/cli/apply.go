@@ -44,7 +44,7 @@ node until a guard holds one.`,
 	})
 	limitFlag(c, &f.limit)
 	c.Flags().BoolVar(&f.plan, "plan", false, "show what would be done; write nothing")
-	c.Flags().StringVar(&f.out, "out", "", "with --plan: write the plan to this file, for `hcrun apply FILE`")
+	c.Flags().StringVar(&f.out, "out", "", "with --plan: write the plan to this `FILE`, for hcrun apply FILE")
 	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
 	c.Flags().BoolVar(&f.wait, "wait", false, "when a guard holds the node, wait until it opens")
 	c.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "with --plan: exit 3 when there is something to change")
@@ -113,6 +113,9 @@ func (a *app) apply(ctx context.Context, path string, f applyFlags) error {
 	if f.plan {
 		return ro.plan(ctx)
 	}
+	if ro.store, err = a.store(); err != nil {
+		return err
+	}
 	return ro.run(ctx)
 }
 
@@ -162,7 +165,7 @@ func (s *site) rollout(file *playbooks.File, f applyFlags) (*rollout, error) {
 	if ro.chosen, err = s.chosen(ro.group, f.limit); err != nil {
 		return nil, err
 	}
-	ro.store, err = s.app.store()
+	ro.store, err = s.app.records()
 	return ro, err
 }
 

@@ -78,7 +78,7 @@ func (a *app) run(ctx context.Context, args []string) engine.Code {
 	a.veil = &engine.Veil{}
 	a.out, a.errOut = &veiled{a.out, a.veil}, &veiled{a.errOut, a.veil}
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(backwards(args))
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.errOut)
@@ -118,12 +118,14 @@ func (a *app) root() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().StringVar(&a.state, "state", "", "folder of journals and the lab (default $HCRUN_STATE, or $XDG_STATE_HOME/hcrun)")
-	root.PersistentFlags().BoolVar(&a.json, "json", false, "for programs: events one JSON object a line; status and history one array")
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "for programs: events one JSON object a line; status, history, doctor and doc one array; validate, gc, init and version one object")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%v; see `%s --help`", err, c.CommandPath()) })
 	zerolog.ErrorHandler = func(error) {} // the journal has everything; a log that cannot be written is no news
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.applyCmd(), a.resumeCmd(), a.rollbackCmd(), a.ackCmd(), a.statusCmd(), a.historyCmd(), a.showCmd(),
-		a.validateCmd(), a.fmtCmd(), a.docCmd(), a.trustCmd(), a.inventoryCmd(), a.journalCmd(), a.labCmd(), a.versionCmd())
+		a.validateCmd(), a.fmtCmd(), a.docCmd(), a.trustCmd(), a.inventoryCmd(), a.journalCmd(), a.labCmd(), a.versionCmd(),
+		a.initCmd(), a.gcCmd(), a.doctorCmd(), a.completionCmd())
+	a.complete(root)
+	exemplify(root)
 	return root
 }
 

@@ -46,7 +46,7 @@ func (a *app) rollbackCmd() *cobra.Command {
 }
 
 func (a *app) resume(ctx context.Context, args []string, back bool) error {
-	store, err := a.store()
+	store, err := a.records()
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (a *app) resume(ctx context.Context, args []string, back bool) error {
 }
 
 func (a *app) rollback(ctx context.Context, args []string, plan, yes bool) error {
-	store, err := a.store()
+	store, err := a.records()
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (a *app) takeUpPlan(ctx context.Context, r *engine.Run) error {
 		steps[i].Changes = changes
 		steps[i].Skip = steps[i].Check != nil && !steps[i].OnRollback
 	}
-	store, err := a.store()
+	store, err := a.records()
 	if err != nil {
 		return err
 	}

@@ -63,6 +63,15 @@ func (a *app) store() (*journal.Store, error) {
 	return journal.OpenStore(dir)
 }
 
+// records is the store for those who only read in it: it makes no state folder.
+func (a *app) records() (*journal.Store, error) {
+	dir, err := a.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	return journal.ReadStore(dir)
+}
+
 // site opens the inventory: -i, or else hosts.hcl in the inventory folder beside the playbook's
 // folder. A lab is started if it is not running.
 func (a *app) site(ctx context.Context, playbook string) (*site, error) {
