@@ -29,7 +29,8 @@ func rooms() map[string]room {
 	return map[string]room{
 		".":                 {"the rules of the house", nil},
 		"engine":            {"the words and the one loop", nil},
-		"engine/enginetest": {"fakes, a crash fuse, and what every node has to pass", []string{"engine"}},
+		"engine/enginetest": {"what tests of the engine share, and what every node has to pass", []string{"engine", "engine/fake"}},
+		"engine/fake":       {"a node and a journal in memory, and a crash fuse", []string{"engine"}},
 		"engine/journal":    {"bytes of a run to disk and back", []string{"engine", "golang.org/x/sys/..."}},
 		"engine/sshnode":    {"the way to a node, and the only import of goph", []string{"engine", "github.com/melbahja/goph", "github.com/pkg/sftp", "github.com/skeema/knownhosts", "golang.org/x/crypto/...", "golang.org/x/sys/..."}},
 		"engine/lab":        {"throwaway masters on this machine", []string{"engine", "engine/lab/sim", "golang.org/x/crypto/...", "golang.org/x/sys/...", "github.com/pkg/sftp"}},
