@@ -39,10 +39,11 @@ func rooms() map[string]room {
 		"tasks/loki":        {"asking Loki, and telling its silences apart", []string{"engine"}},
 		"tasks/splice":      {"byte-faithful edits of YAML, and judging them as the kubelet would", []string{"go.yaml.in/yaml/v3", "sigs.k8s.io/yaml"}},
 		"playbooks":         {"HCL to engine.Playbook, and the stock playbooks", []string{"engine", "tasks", "playbooks/lang", "github.com/hashicorp/hcl/v2/...", "github.com/zclconf/go-cty/..."}},
+		"playbooks/trial":   {"test files: playbooks tried on fake nodes", []string{"engine", "engine/fake", "playbooks", "playbooks/lang", "github.com/hashicorp/hcl/v2/...", "github.com/zclconf/go-cty/...", "github.com/aymanbagabas/go-udiff"}},
 		"playbooks/lang":    {"HCL with limits, functions and good errors", []string{"engine", "github.com/hashicorp/hcl/v2/...", "github.com/zclconf/go-cty/...", "github.com/agext/levenshtein", "sigs.k8s.io/yaml", "go.yaml.in/yaml/v3"}},
 		"inventory":         {"which nodes there are and how to reach them", []string{"playbooks/lang", "github.com/hashicorp/hcl/v2/...", "github.com/zclconf/go-cty/...", "github.com/agext/levenshtein"}},
 		"cmd/hcrun":         {"main: three lines", []string{"cmd/hcrun/cli", "tasks"}},
-		"cmd/hcrun/cli":     {"flags, confirmation, wiring, exit codes", []string{"engine", "engine/journal", "engine/sshnode", "engine/lab", "tasks", "playbooks", "playbooks/lang", "inventory", "cmd/hcrun/ui", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/rs/zerolog", "golang.org/x/term", "golang.org/x/sys/...", "github.com/agext/levenshtein"}},
+		"cmd/hcrun/cli":     {"flags, confirmation, wiring, exit codes", []string{"engine", "engine/journal", "engine/sshnode", "engine/lab", "tasks", "playbooks", "playbooks/lang", "playbooks/trial", "inventory", "cmd/hcrun/ui", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/rs/zerolog", "golang.org/x/term", "golang.org/x/sys/...", "github.com/agext/levenshtein"}},
 		"cmd/hcrun/ui":      {"events to something a person reads", []string{"engine", "github.com/aymanbagabas/go-udiff", "golang.org/x/term"}},
 	}
 }

@@ -20,6 +20,9 @@ type Options struct {
 	Vars     []string                    // "name=value" of -e; the last one of a name counts, and beats the rest
 	VarFiles []string                    // files of name = value; a later file beats an earlier one
 	Env      func(string) (string, bool) // answers env() and HCRUN_VAR_name; nil: nothing is set
+	Values   []Value                     // from a program, such as a test; they beat -e
+
+	keep func(*variables) // for what explains them
 }
 
 // Node is what a playbook may know about the node that it is evaluated for.
@@ -39,6 +42,7 @@ type File struct {
 	files    *localFiles
 	asked    *asked
 	vars     cty.Value
+	declared *variables
 	base     *lang.Scope
 	sources  map[string][]byte
 	filename string            // as messages name it
@@ -85,6 +89,7 @@ func (f *File) load(src []byte, o Options) hcl.Diagnostics {
 	if f.files == nil {
 		return diags
 	}
+	o.keep = func(vs *variables) { f.declared = vs }
 	vars, more := resolve(f.body.variables, f.base, o)
 	diags = append(diags, more...)
 	f.vars = vars

@@ -110,7 +110,8 @@ func (a *app) root() *cobra.Command {
 	zerolog.ErrorHandler = func(error) {} // the journal has everything; a log that cannot be written is no news
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.applyCmd(), a.resumeCmd(), a.rollbackCmd(), a.ackCmd(), a.statusCmd(), a.historyCmd(), a.showCmd(),
-		a.validateCmd(), a.docCmd(), a.trustCmd(), a.journalCmd(), a.labCmd(), a.versionCmd())
+		a.validateCmd(), a.docCmd(), a.trustCmd(), a.journalCmd(), a.labCmd(), a.versionCmd(),
+		a.testCmd())
 	return root
 }
 
