@@ -1,6 +1,7 @@
 package playbooks
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -41,9 +42,14 @@ func (vs *variables) fromProgram(values []Value) {
 	for _, p := range values {
 		if v, ok := vs.find(p.Name, p.At); ok {
 			vs.give(v, given{p.Value, p.At})
+		} else {
+			vs.diags[len(vs.diags)-1].Extra = ErrUndeclared
 		}
 	}
 }
+
+// ErrUndeclared is the cause of a finding about a Value for a variable that the playbook does not have.
+var ErrUndeclared = errors.New("the playbook has no such variable")
 
 // level tells from a value's place by which way it came; what is in a file has a line.
 func (g given) level() Level {

@@ -66,6 +66,11 @@ func (c *carrying) carry(ctx context.Context) {
 	}
 }
 
+// playbookPath is the playbook's file as messages name it.
+func (t *Test) playbookPath() string {
+	return filepath.Join(filepath.Dir(t.file.Path), filepath.FromSlash(t.given.Playbook))
+}
+
 // playbook loads and evaluates the playbook for the node.
 func (c *carrying) playbook() (*engine.Playbook, error) {
 	g := c.given
@@ -73,15 +78,19 @@ func (c *carrying) playbook() (*engine.Playbook, error) {
 	for _, name := range slices.Sorted(maps.Keys(g.values)) {
 		values = append(values, g.values[name])
 	}
-	path := filepath.Join(filepath.Dir(c.file.Path), filepath.FromSlash(g.Playbook))
-	file, err := playbooks.Load(path, playbooks.Options{Kinds: c.kinds, Values: values, Env: func(name string) (string, bool) {
+	file, err := playbooks.Load(c.playbookPath(), playbooks.Options{Kinds: c.kinds, Values: values, Env: func(name string) (string, bool) {
 		v, ok := g.Env[name]
 		return v, ok
 	}})
-	if err != nil {
-		if wrong, ok := errors.AsType[*lang.Error](err); ok && wrong.Sources != nil {
-			wrong.Sources[c.file.Path] = c.file.src // where the test gives a variable what it does not take
+	if wrong, ok := errors.AsType[*lang.Error](err); ok && wrong.Sources != nil {
+		wrong.Sources[c.file.Path] = c.file.src // where the test gives a variable what it does not take
+		for _, d := range wrong.Diags {
+			if d.Extra == playbooks.ErrUndeclared && d.Subject.Filename == c.file.Path {
+				c.bad = append(c.bad, d)
+			}
 		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	pb, err := file.For(g.Node.known())

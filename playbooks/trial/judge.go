@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"github.com/hcrun/hcrun/engine"
 	"github.com/hcrun/hcrun/playbooks/lang"
 )
@@ -31,16 +33,18 @@ func (j *judging) setting() {
 	g := j.t.given
 	if g.Playbook == "" {
 		j.wrong(lang.Header(j.t.block)+" has no playbook", `write playbook = "FILE" in it, or in defaults { ... }`)
+	} else if _, err := lang.ReadFile(j.t.playbookPath()); err != nil {
+		j.wrong("playbook: "+err.Error(), "the file is named relative to the test file", "playbook")
 	}
 	if g.Node == nil {
 		j.wrong(lang.Header(j.t.block)+" has no node", `write node "NAME" { files = { ... } } in it, or in defaults { ... }`)
 		return
 	}
 	if !engine.ValidName(g.Node.Name) {
-		j.wrong(fmt.Sprintf("%q cannot name a node", g.Node.Name), "", "node")
+		j.wrong(fmt.Sprintf("%q cannot name a node", g.Node.Name), "", "node", g.Node.Name)
 	}
 	if _, err := g.Node.build(); err != nil {
-		j.wrong(fmt.Sprintf("the node %q cannot be made: %v", g.Node.Name, err), "", "node")
+		j.wrong(fmt.Sprintf("the node %q cannot be made: %v", g.Node.Name, err), "", "node", g.Node.Name)
 	}
 }
 
@@ -77,17 +81,31 @@ func (j *judging) record() {
 	if len(g.Past) > 0 && now.IsZero() {
 		j.wrong("past runs are for the guards, and without now no guard is asked", `write now = "2026-11-30T20:00:00-05:00"`, "past")
 	}
-	for _, p := range g.Past {
+	for i, p := range g.Past {
 		at, times := p.when()
 		switch {
 		case times != 1:
-			j.wrong("a past run has exactly one of landed, rolled_back and unverified", `write landed = "2026-11-29T20:00:00-05:00"`, "past")
+			j.report(j.pastAt(i), "a past run has exactly one of landed, rolled_back and unverified", `write landed = "2026-11-29T20:00:00-05:00"`)
 		case !now.IsZero() && at.After(now):
-			j.wrong(fmt.Sprintf("the past run on %s is later than now", p.Node), "", "past")
+			j.report(j.pastAt(i), fmt.Sprintf("the past run on %s is later than now", p.Node), "")
 		case !engine.ValidName(p.Node):
-			j.wrong(fmt.Sprintf("%q cannot name a node", p.Node), "", "past")
+			j.report(j.pastAt(i), fmt.Sprintf("%q cannot name a node", p.Node), "")
 		}
 	}
+}
+
+// pastAt is the place of a past run, the test's where it stands in the defaults.
+func (j *judging) pastAt(n int) hcl.Range {
+	for _, b := range j.t.block.Body.Blocks {
+		if b.Type != "past" {
+			continue
+		}
+		if n == 0 {
+			return b.DefRange()
+		}
+		n--
+	}
+	return j.t.at()
 }
 
 // guards are the names that held can have.

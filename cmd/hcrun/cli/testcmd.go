@@ -140,10 +140,18 @@ func (a *app) test(ctx context.Context, paths []string, o trial.Options) error {
 	case ran == 0:
 		return usage("--run %s: no test has such a name", o.Only)
 	case failed > 0:
-		return engine.Problemf(engine.RolledBack, "%d of %d tests failed", failed, ran)
+		return engine.Problemf(engine.RolledBack, "%d of %s failed", failed, count(ran, "test"))
 	}
-	a.note("%d tests passed in %s", ran, time.Since(began).Round(time.Millisecond))
+	a.note("%s passed in %s", count(ran, "test"), time.Since(began).Round(time.Millisecond))
 	return nil
+}
+
+// count is a number of things in words.
+func count(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
 }
 
 // together is all that is wrong with several files.
