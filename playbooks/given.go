@@ -18,10 +18,9 @@ type Value struct {
 // Level says by which way a variable got a value.
 type Level string
 
-// The levels, the strongest first. On one level the later value counts. ByProgram stands above all: what
-// runs a test gives exactly what the test says.
+// The levels, the strongest first. On one level the later value counts. What a program gives stands above
+// all: a test means the same whoever runs it.
 const (
-	ByProgram Level = "given"
 	ByArg     Level = "-e"
 	ByFile    Level = "--var-file"
 	ByEnv     Level = "environment"

@@ -111,21 +111,9 @@ func (l *loading) object(what string, expr hclsyntax.Expression) map[string]play
 	}
 	all := map[string]playbooks.Value{}
 	for name, value := range v.AsValueMap() {
-		all[name] = playbooks.Value{Name: name, Value: value, At: placeOf(expr, name)}
+		all[name] = playbooks.Value{Name: name, Value: value, At: lang.ElementRange(expr, name)}
 	}
 	return all
-}
-
-// placeOf is where the value of a key is written, the whole expression's place where that cannot be told.
-func placeOf(expr hclsyntax.Expression, key string) hcl.Range {
-	if object, ok := expr.(*hclsyntax.ObjectConsExpr); ok {
-		for _, item := range object.Items {
-			if k, _ := item.KeyExpr.Value(nil); k.Type() == cty.String && k.IsWhollyKnown() && !k.IsNull() && k.AsString() == key {
-				return item.ValueExpr.Range()
-			}
-		}
-	}
-	return expr.Range()
 }
 
 // test reads one test and lays it over the defaults.

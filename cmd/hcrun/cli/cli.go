@@ -111,7 +111,7 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.applyCmd(), a.resumeCmd(), a.rollbackCmd(), a.ackCmd(), a.statusCmd(), a.historyCmd(), a.showCmd(),
 		a.validateCmd(), a.docCmd(), a.trustCmd(), a.journalCmd(), a.labCmd(), a.versionCmd(),
-		a.testCmd())
+		a.testCmd(), a.explainCmd())
 	return root
 }
 
