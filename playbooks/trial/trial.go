@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -27,8 +26,7 @@ const Suffix = ".test.hcl"
 // Options are what tests are read and run with.
 type Options struct {
 	Kinds  []engine.Kind
-	Only   *regexp.Regexp // tests whose name matches; nil: all
-	Update bool           // write the file of an expected diff instead of comparing with it
+	Update bool // write the file of an expected diff instead of comparing with it
 }
 
 // File is a test file that was read.

@@ -259,3 +259,47 @@ func TestSecrets(t *testing.T) {
 		t.Errorf("%s, %v", b, err)
 	}
 }
+
+// FuzzLoad: whatever is in a test file is met with findings, or run, but never with a panic.
+func FuzzLoad(f *testing.F) {
+	for _, pattern := range []string{"testdata/*" + Suffix, "testdata/broken/*" + Suffix} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, path := range files {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(string(b))
+		}
+	}
+	dir := f.TempDir()
+	book, err := os.ReadFile("testdata/playbook.hcl")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "playbook.hcl"), book, 0o600)
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+	path := filepath.Join(dir, "x"+Suffix)
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		file, err := Load(path, Options{Kinds: tasks.All()})
+		if err != nil {
+			if _, ok := errors.AsType[*lang.Error](err); !ok || err.Error() == "" {
+				t.Errorf("%#v", err)
+			}
+			return
+		}
+		defer file.Close()
+		for _, one := range file.Tests {
+			if r := one.Run(t.Context(), Options{Kinds: tasks.All()}); r.Bad != nil && r.Bad.Error() == "" {
+				t.Errorf("%#v", r.Bad)
+			}
+		}
+	})
+}

@@ -39,12 +39,9 @@ argument that folder is playbooks.
 Exit status: 0 when all pass, 21 when an expectation is not met, 2 when a test file is wrong.`,
 		Args: exactly(0, -1, "folders and files"),
 		RunE: func(c *cobra.Command, args []string) error {
-			o := trial.Options{Kinds: a.kinds, Update: update}
-			if only != "" {
-				var err error
-				if o.Only, err = regexp.Compile(only); err != nil {
-					return usage("--run: %v", err)
-				}
+			names, err := regexp.Compile(only)
+			if err != nil {
+				return usage("--run: %v", err)
 			}
 			if len(args) == 0 {
 				args = []string{"playbooks"}
@@ -53,7 +50,7 @@ Exit status: 0 when all pass, 21 when an expectation is not met, 2 when a test f
 			if err != nil {
 				return err
 			}
-			return a.test(c.Context(), files, o)
+			return a.test(c.Context(), files, names, trial.Options{Kinds: a.kinds, Update: update})
 		},
 	}
 	c.Flags().StringVar(&only, "run", "", "only tests whose name matches this regular expression")
@@ -99,8 +96,9 @@ func testFiles(args []string) ([]string, error) {
 	return slices.Compact(files), nil
 }
 
-// test runs the files one after the other. All are read before the first test runs.
-func (a *app) test(ctx context.Context, paths []string, o trial.Options) error {
+// test runs those tests of the files that have such names, one after the other. All files are read before
+// the first test runs.
+func (a *app) test(ctx context.Context, paths []string, names *regexp.Regexp, o trial.Options) error {
 	began := time.Now()
 	var files []*trial.File
 	var wrong []error
@@ -122,7 +120,7 @@ func (a *app) test(ctx context.Context, paths []string, o trial.Options) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if o.Only != nil && !o.Only.MatchString(t.Name) {
+			if !names.MatchString(t.Name) {
 				continue
 			}
 			r := t.Run(ctx, o)
@@ -138,7 +136,7 @@ func (a *app) test(ctx context.Context, paths []string, o trial.Options) error {
 	case wrong != nil:
 		return engine.Problemf(engine.Invalid, "%v", together(wrong))
 	case ran == 0:
-		return usage("--run %s: no test has such a name", o.Only)
+		return usage("--run %s: no test has such a name", names)
 	case failed > 0:
 		return engine.Problemf(engine.RolledBack, "%d of %s failed", failed, count(ran, "test"))
 	}
