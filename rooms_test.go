@@ -29,7 +29,8 @@ func rooms() map[string]room {
 	return map[string]room{
 		".":                 {"the rules of the house", nil},
 		"engine":            {"the words and the one loop", nil},
-		"engine/enginetest": {"fakes, a crash fuse, and what every node has to pass", []string{"engine"}},
+		"engine/enginetest": {"what tests of the engine share, and what every node has to pass", []string{"engine", "engine/fake"}},
+		"engine/fake":       {"a node and a journal in memory, and a crash fuse", []string{"engine"}},
 		"engine/journal":    {"bytes of a run to disk and back", []string{"engine", "filippo.io/age", "golang.org/x/sys/..."}},
 		"engine/sshnode":    {"the way to a node, and the only import of goph", []string{"engine", "github.com/melbahja/goph", "github.com/pkg/sftp", "github.com/skeema/knownhosts", "golang.org/x/crypto/...", "golang.org/x/sys/..."}},
 		"engine/lab":        {"throwaway masters on this machine", []string{"engine", "engine/lab/sim", "golang.org/x/crypto/...", "golang.org/x/sys/...", "github.com/pkg/sftp"}},
@@ -38,10 +39,11 @@ func rooms() map[string]room {
 		"tasks/loki":        {"asking Loki, and telling its silences apart", []string{"engine"}},
 		"tasks/splice":      {"byte-faithful edits of YAML, and judging them as the kubelet would", []string{"go.yaml.in/yaml/v3", "sigs.k8s.io/yaml"}},
 		"playbooks":         {"HCL to engine.Playbook, and the stock playbooks", []string{"engine", "tasks", "playbooks/lang", "filippo.io/age/...", "github.com/hashicorp/hcl/v2/...", "github.com/zclconf/go-cty/..."}},
+		"playbooks/trial":   {"test files: playbooks tried on fake nodes", []string{"engine", "engine/fake", "playbooks", "playbooks/lang", "github.com/hashicorp/hcl/v2/...", "github.com/zclconf/go-cty/...", "github.com/aymanbagabas/go-udiff"}},
 		"playbooks/lang":    {"HCL with limits, functions and good errors", []string{"engine", "github.com/hashicorp/hcl/v2/...", "github.com/zclconf/go-cty/...", "github.com/agext/levenshtein", "sigs.k8s.io/yaml", "go.yaml.in/yaml/v3"}},
 		"inventory":         {"which nodes there are and how to reach them", []string{"playbooks/lang", "github.com/hashicorp/hcl/v2/...", "github.com/zclconf/go-cty/...", "github.com/agext/levenshtein"}},
 		"cmd/hcrun":         {"main: three lines", []string{"cmd/hcrun/cli", "tasks"}},
-		"cmd/hcrun/cli":     {"flags, confirmation, wiring, exit codes", []string{"engine", "engine/journal", "engine/sshnode", "engine/lab", "tasks", "playbooks", "playbooks/lang", "inventory", "cmd/hcrun/ui", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/rs/zerolog", "golang.org/x/term", "golang.org/x/sys/...", "github.com/agext/levenshtein"}},
+		"cmd/hcrun/cli":     {"flags, confirmation, wiring, exit codes", []string{"engine", "engine/journal", "engine/sshnode", "engine/lab", "tasks", "playbooks", "playbooks/lang", "playbooks/trial", "inventory", "cmd/hcrun/ui", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/rs/zerolog", "golang.org/x/term", "golang.org/x/sys/...", "github.com/agext/levenshtein"}},
 		"cmd/hcrun/ui":      {"events to something a person reads", []string{"engine", "github.com/aymanbagabas/go-udiff", "golang.org/x/term"}},
 	}
 }

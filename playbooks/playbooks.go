@@ -20,10 +20,14 @@ type Options struct {
 	Vars     []string                    // "name=value" of -e; the last one of a name counts, and beats the rest
 	VarFiles []string                    // files of name = value; a later file beats an earlier one
 	Env      func(string) (string, bool) // answers env() and HCRUN_VAR_name; nil: nothing is set
+	Values   []Value                     // from a program, such as a test; they beat -e
 	// Hide is told every secret as soon as it is known, before any error that may hold it is returned.
 	Hide func(...engine.Secret)
+	// Secret gives the playbook's secrets instead of the places that they come from; nil: they are read there.
+	Secret func(name string) string
 
-	included *inclusion // of a file that is included, instead of all the above
+	keep     func(*variables) // for what explains them
+	included *inclusion       // of a file that is included, instead of all the above
 }
 
 // Node is what a playbook may know about the node that it is evaluated for.
@@ -48,6 +52,7 @@ type File struct {
 	secret   cty.Value
 	secrets  []engine.Secret
 	tell     func(...engine.Secret) // Options.Hide
+	declared *variables
 	base     *lang.Scope
 	sources  map[string][]byte
 	filename string            // as messages name it
@@ -98,10 +103,11 @@ func (f *File) load(src []byte, o Options) hcl.Diagnostics {
 	}
 	o.Hide = f.hide
 	diags = append(diags, f.include()...)
+	o.keep = func(vs *variables) { f.declared = vs }
 	vars, more := resolve(f.body.variables, f.base, o)
 	diags = append(diags, more...)
 	f.vars = vars
-	f.secret, more = f.resolveSecrets(f.body.secrets, f.base.With("var", vars))
+	f.secret, more = f.resolveSecrets(f.body.secrets, f.base.With("var", vars), o.Secret)
 	diags = append(diags, more...)
 	f.inputs = map[string]string{"playbook": hashOf(src)}
 	for name, hash := range hashValues(vars) {

@@ -24,7 +24,7 @@ type secret struct {
 
 // resolveSecrets is the object that "secret" stands for: every text is read once, when the playbook is
 // loaded, and is sensitive from then on.
-func (f *File) resolveSecrets(blocks []*hclsyntax.Block, scope *lang.Scope) (cty.Value, hcl.Diagnostics) {
+func (f *File) resolveSecrets(blocks []*hclsyntax.Block, scope *lang.Scope, instead func(name string) string) (cty.Value, hcl.Diagnostics) {
 	values := map[string]cty.Value{}
 	var diags hcl.Diagnostics
 	for _, b := range blocks {
@@ -36,7 +36,7 @@ func (f *File) resolveSecrets(blocks []*hclsyntax.Block, scope *lang.Scope) (cty
 		if more.HasErrors() || !known {
 			continue
 		}
-		text, attr, err := s.read(f)
+		text, attr, err := s.read(f, name, instead)
 		rng := b.DefRange()
 		if a := b.Body.Attributes[attr]; a != nil {
 			rng = a.Expr.Range()
@@ -54,8 +54,8 @@ func (f *File) resolveSecrets(blocks []*hclsyntax.Block, scope *lang.Scope) (cty
 	return cty.ObjectVal(values), diags
 }
 
-// read is the secret's text, and the attribute that says where it comes from.
-func (s secret) read(f *File) (text, attr string, err error) {
+// read is the secret's text, given instead or read, and the attribute that says where it comes from.
+func (s secret) read(f *File, name string, instead func(string) string) (text, attr string, err error) {
 	var from []string
 	for name, given := range map[string]bool{"env": s.Env != "", "file": s.File != "", "command": len(s.Command) > 0, "age": s.Age != ""} {
 		if given {
@@ -67,6 +67,9 @@ func (s secret) read(f *File) (text, attr string, err error) {
 	}
 	if s.Identity != "" && s.Age == "" {
 		return "", "identity", fmt.Errorf("identity is the key of an age file: write age = \"FILE\" beside it")
+	}
+	if instead != nil {
+		return instead(name), from[0], nil
 	}
 	switch from[0] {
 	case "env":

@@ -45,6 +45,7 @@ type given struct {
 type variables struct {
 	all     []*variable
 	given   map[string]given
+	record  map[string][]given // all that were given, the last one counts
 	sources map[string][]byte
 	scope   *lang.Scope // functions only
 	hide    func(...engine.Secret)
@@ -70,7 +71,11 @@ func resolve(blocks []*hclsyntax.Block, scope *lang.Scope, o Options) (cty.Value
 	for _, arg := range o.Vars {
 		vs.fromArg(arg)
 	}
+	vs.fromProgram(o.Values)
 	o.included.to(vs)
+	if o.keep != nil {
+		o.keep(vs)
+	}
 	values := map[string]cty.Value{}
 	for _, v := range vs.all {
 		values[v.name] = vs.settle(v)
@@ -169,7 +174,7 @@ func (vs *variables) text(v *variable, text string, from hcl.Range) {
 		}
 	}
 	if ty == cty.String || ty == cty.DynamicPseudoType {
-		vs.given[v.name] = given{cty.StringVal(text), from}
+		vs.give(v, given{cty.StringVal(text), from})
 		return
 	}
 	if ty.IsPrimitiveType() {
@@ -178,7 +183,7 @@ func (vs *variables) text(v *variable, text string, from hcl.Range) {
 			vs.report(from, fmt.Sprintf("variable %q is %s; %q is not", v.name, typeNoun(ty), text), "")
 			value = cty.DynamicVal
 		}
-		vs.given[v.name] = given{value, from}
+		vs.give(v, given{value, from})
 		return
 	}
 	expr, diags := lang.ParseExpression(from.Filename, []byte(text))
@@ -189,7 +194,7 @@ func (vs *variables) text(v *variable, text string, from hcl.Range) {
 	if diags.HasErrors() {
 		vs.report(from, fmt.Sprintf("variable %q is %s; this cannot be read as one", v.name, typeNoun(ty)), "write it as in a playbook, such as "+example(ty)+"\n"+diags[0].Summary+": "+diags[0].Detail)
 	}
-	vs.given[v.name] = given{value, from}
+	vs.give(v, given{value, from})
 }
 
 func typeNoun(ty cty.Type) string {
@@ -232,7 +237,7 @@ func (vs *variables) fromFile(path string) {
 		}
 		value, diags := plain.Value(a.Expr)
 		vs.diags = append(vs.diags, diags...)
-		vs.given[v.name] = given{value, a.Expr.Range()}
+		vs.give(v, given{value, a.Expr.Range()})
 	}
 }
 

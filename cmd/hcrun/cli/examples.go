@@ -19,6 +19,14 @@ func examples() map[string]string {
 		"ack": "  hcrun ack master1 --reason 'the log disk was full; it has room now'",
 		"status": `  hcrun status
   hcrun status playbooks/audit-5p.hcl --json`,
+		"explain": `  hcrun explain retention_days playbooks/audit-5p.hcl -e retention_days=30
+  hcrun explain local.log_dir --json`,
+		"fmt": `  hcrun fmt playbooks/*.hcl
+  hcrun fmt --check --diff playbooks/audit-5p.hcl`,
+		"inventory": `  hcrun inventory --graph
+  hcrun inventory --limit 'control_plane:!master3' --json`,
+		"test": `  hcrun test
+  hcrun test --run flags playbooks/audit-5p.test.hcl`,
 		"history": "  hcrun history --json",
 		"show": `  hcrun show master1
   hcrun show 20261201-010000-master1-kgym --json`,

@@ -84,7 +84,7 @@ func TestInitKeepsAndUndoes(t *testing.T) {
 			if tt.err != "" {
 				want = before
 			}
-			if got := count(t, dir); got != want {
+			if got := countFiles(t, dir); got != want {
 				t.Errorf("%d files, want %d", got, want)
 			}
 		})
@@ -114,10 +114,10 @@ func plant(t *testing.T, dir, name string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return count(t, dir)
+	return countFiles(t, dir)
 }
 
-func count(t *testing.T, dir string) (files int) {
+func countFiles(t *testing.T, dir string) (files int) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {

@@ -104,7 +104,7 @@ func writeStarter(dir string, files fs.FS) (begun, error) {
 		return b, err
 	}
 	for i, name := range b.Wrote {
-		if err := place(root, files, name); err != nil {
+		if err := putInPlace(root, files, name); err != nil {
 			for _, done := range b.Wrote[:i] {
 				err = errors.Join(err, root.Remove(done))
 			}
@@ -132,9 +132,9 @@ func occupied(root *os.Root, name string) (bool, error) {
 	return err == nil, err
 }
 
-// place writes one file under a name of its own and then links it to the one it is for, which fails where
+// putInPlace writes one file under a name of its own and then links it to the one it is for, which fails where
 // somebody else was quicker.
-func place(root *os.Root, files fs.FS, name string) error {
+func putInPlace(root *os.Root, files fs.FS, name string) error {
 	text, err := fs.ReadFile(files, name)
 	if err != nil {
 		return err

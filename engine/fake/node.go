@@ -1,4 +1,4 @@
-package enginetest
+package fake
 
 import (
 	"context"
@@ -17,8 +17,8 @@ import (
 	"github.com/hcrun/hcrun/engine"
 )
 
-// Node is a machine in memory. It is at the same time the Ground beneath it. It compares and swaps as
-// the real one does, and watches the engine: a Put without a durable intent is a violation.
+// Node is a machine in memory, and at the same time the ground beneath it (enginetest.Ground). It compares
+// and swaps as the real one does, and watches the engine: a Put without a durable intent is a violation.
 type Node struct {
 	Fuse *Fuse
 	// Journal, when set, is the journal that has to hold the intent of every Put.
@@ -256,23 +256,23 @@ func (n *Node) Digest() string {
 	return b.String()
 }
 
-// Dir implements Ground.
+// Dir implements enginetest.Ground.
 func (n *Node) Dir() string { return "/ground" }
 
-// Owner implements Ground.
+// Owner implements enginetest.Ground.
 func (n *Node) Owner() (uid, gid int) { return 0, 0 }
 
-// WriteFile implements Ground.
+// WriteFile implements enginetest.Ground.
 func (n *Node) WriteFile(at string, data []byte, mode fs.FileMode) error {
 	return n.set(at, entry{kind: engine.File, mode: engine.Mode(mode), data: string(data)})
 }
 
-// Mkdir implements Ground.
+// Mkdir implements enginetest.Ground.
 func (n *Node) Mkdir(at string, mode fs.FileMode) error {
 	return n.set(at, entry{kind: engine.Dir, mode: engine.Mode(mode)})
 }
 
-// Symlink implements Ground.
+// Symlink implements enginetest.Ground.
 func (n *Node) Symlink(target, at string) error {
 	return n.set(at, entry{kind: engine.Link, target: target})
 }
@@ -287,7 +287,7 @@ func (n *Node) set(at string, e entry) error {
 	return nil
 }
 
-// Remove implements Ground.
+// Remove implements enginetest.Ground.
 func (n *Node) Remove(at string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -295,7 +295,7 @@ func (n *Node) Remove(at string) error {
 	return nil
 }
 
-// ReadFile implements Ground.
+// ReadFile implements enginetest.Ground.
 func (n *Node) ReadFile(at string) ([]byte, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -315,6 +315,19 @@ func (n *Node) Chmod(at string, mode engine.Mode) error {
 		return fs.ErrNotExist
 	}
 	e.mode = mode
+	n.tree[at] = e
+	return nil
+}
+
+// Chown changes an owner behind the node's back.
+func (n *Node) Chown(at string, uid, gid int) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	e, ok := n.tree[at]
+	if !ok {
+		return fs.ErrNotExist
+	}
+	e.uid, e.gid = uid, gid
 	n.tree[at] = e
 	return nil
 }
