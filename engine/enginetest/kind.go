@@ -109,13 +109,13 @@ func sampleRules(k engine.Kind) []rule {
 func named(_ context.Context, k engine.Kind, _ Sample) error {
 	switch {
 	case k.New == nil:
-		return errors.New("New is missing")
+		return errors.New("the kind has no New")
 	case k.New().Kind() != k.Name:
 		return fmt.Errorf("the kind %q makes a task of kind %q", k.Name, k.New().Kind())
 	case reflect.TypeOf(k.New()).Kind() != reflect.Pointer || reflect.TypeOf(k.New()).Elem().Kind() != reflect.Struct:
-		return fmt.Errorf("New returns a %T; a task is a pointer to a struct", k.New())
+		return fmt.Errorf("its New returns a %T; a task is a pointer to a struct", k.New())
 	case k.New() == k.New():
-		return errors.New("New returns the same task twice")
+		return errors.New("its New returns the same task twice")
 	}
 	return nil
 }
@@ -124,7 +124,7 @@ func oneSort(_ context.Context, k engine.Kind, _ Sample) error {
 	_, changer := k.New().(engine.Changer)
 	_, checker := k.New().(engine.Checker)
 	if changer == checker {
-		return fmt.Errorf("Changer is %v and Checker is %v; it has to be exactly one", changer, checker)
+		return fmt.Errorf("being a Changer is %v and being a Checker %v; it has to be exactly one", changer, checker)
 	}
 	return nil
 }

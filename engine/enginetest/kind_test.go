@@ -160,7 +160,7 @@ func TestKindsThatAreRefused(t *testing.T) {
 		kind       engine.Kind
 	}{
 		"another name":   {"has its name", "of kind", engine.Kind{Name: "x", New: func() engine.Task { return new(odd) }}},
-		"nothing":        {"has its name", "New is missing", engine.Kind{Name: "odd"}},
+		"nothing":        {"has its name", "no New", engine.Kind{Name: "odd"}},
 		"one task":       {"has its name", "same task twice", engine.Kind{Name: "odd", New: func() engine.Task { return one }}},
 		"two sorts":      {"is either", "exactly one", engine.Kind{Name: "odd", New: func() engine.Task { return new(both) }}},
 		"no source":      {"has comments", "go:embed", engine.Kind{Name: "odd", New: func() engine.Task { return new(odd) }}},

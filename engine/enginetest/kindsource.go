@@ -18,15 +18,15 @@ func commented(_ context.Context, k engine.Kind, _ Sample) error {
 	t := reflect.TypeOf(k.New()).Elem()
 	file, err := parser.ParseFile(token.NewFileSet(), k.Name+".go", k.Source, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
-		return fmt.Errorf("Source is to be the text of the Go file with the struct (go:embed): %w", err)
+		return fmt.Errorf("its Source is to be the text of the Go file with the struct (go:embed): %w", err)
 	}
 	spec, text := declared(file, t.Name())
 	if spec == nil {
-		return fmt.Errorf("Source does not declare %s", t.Name())
+		return fmt.Errorf("its Source does not declare %s", t.Name())
 	}
 	var errs []error
 	if text == "" {
-		errs = append(errs, fmt.Errorf("%s has no comment", t.Name()))
+		errs = append(errs, fmt.Errorf("the struct %s has no comment", t.Name()))
 	}
 	for _, f := range spec.Fields.List {
 		for _, name := range f.Names {
