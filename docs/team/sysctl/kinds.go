@@ -59,7 +59,7 @@ func checkValues(values map[string]string) error {
 // render is the file for these values; equal values give equal bytes.
 func render(values map[string]string) []byte {
 	var b strings.Builder
-	b.WriteString("# Written by hcrun; a change by hand is reported and undone by nobody.\n")
+	b.WriteString("# Written by hcrun: change the playbook, not this file.\n")
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		fmt.Fprintf(&b, "%s = %s\n", name, values[name])
 	}
