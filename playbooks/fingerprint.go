@@ -16,28 +16,42 @@ import (
 // here it is what was made that counts, so that a binary built anew from the same sources, or from others
 // that say the same, holds nobody.
 func fingerprint(pb *engine.Playbook) (string, error) {
-	type step struct {
-		Kind string
-		engine.Step
-	}
-	var steps []step
-	for _, s := range pb.Steps {
-		steps = append(steps, step{s.Task.Kind(), s})
-	}
 	gates, err := engine.PlanGates(pb)
 	if err != nil {
 		return "", err
 	}
-	b, err := json.Marshal(struct {
-		Name, Description, Hosts string
-		Schedule                 engine.Schedule
-		Gates                    []engine.PlannedGate
-		Steps                    []step
-	}{pb.Name, pb.Description, pb.Hosts, pb.Schedule, gates, steps})
-	if err != nil {
-		return "", fmt.Errorf("a task's fields cannot be written as JSON: %w", err)
+	whole := []any{map[string]string{"name": pb.Name, "description": pb.Description, "hosts": pb.Hosts}, pb.Schedule}
+	for _, g := range gates {
+		whole = append(whole, g)
 	}
-	return hashOf(b), nil
+	for _, s := range pb.Steps {
+		whole = append(whole, map[string]string{"kind": s.Task.Kind()}, s)
+	}
+	var said []map[string]json.RawMessage
+	for _, part := range whole {
+		fields, err := saidIn(part)
+		if err != nil {
+			return "", fmt.Errorf("its fields cannot be written as JSON: %w", err)
+		}
+		said = append(said, fields)
+	}
+	b, err := json.Marshal(said)
+	return hashOf(b), err
+}
+
+// saidIn is what a part of a playbook says: its fields without those that say nothing, so that a version
+// of hcrun with one field more makes the same of a playbook that does not use it.
+func saidIn(part any) (map[string]json.RawMessage, error) {
+	b, err := json.Marshal(part)
+	if err != nil {
+		return nil, err
+	}
+	var fields map[string]json.RawMessage
+	err = json.Unmarshal(b, &fields)
+	maps.DeleteFunc(fields, func(_ string, v json.RawMessage) bool {
+		return slices.Contains([]string{"null", `""`, "false", "0", "[]", "{}"}, string(v))
+	})
+	return fields, err
 }
 
 // readFiles is a folder that remembers which files were read.

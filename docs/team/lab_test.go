@@ -25,10 +25,8 @@ func newBench(t *testing.T) *bench {
 		t.Skip("starts a lab; not with -short")
 	}
 	dir := t.TempDir()
-	b := &bench{t: t, hcrun: filepath.Join(dir, "hcrun"), env: append(os.Environ(), "HCRUN_STATE="+filepath.Join(dir, "state"), "HOME="+dir)}
-	if out, err := exec.Command("go", "build", "-o", b.hcrun, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	b := &bench{t: t, env: append(os.Environ(), "HCRUN_STATE="+filepath.Join(dir, "state"), "HOME="+dir)}
+	b.hcrun = b.build(".")
 	t.Cleanup(func() { b.run("lab", "down") })
 	code, out := b.run("validate", "playbooks/kernel-limits.hcl", "-i", "inventory/lab.hcl") // starts it
 	switch {
@@ -39,6 +37,16 @@ func newBench(t *testing.T) *bench {
 		t.Skipf("no lab here: %s", out)
 	}
 	return b
+}
+
+// build is the binary of a package.
+func (b *bench) build(pkg string) string {
+	b.t.Helper()
+	path := filepath.Join(b.t.TempDir(), "hcrun")
+	if out, err := exec.Command("go", "build", "-o", path, pkg).CombinedOutput(); err != nil {
+		b.t.Fatalf("%v: %s", err, out)
+	}
+	return path
 }
 
 // run returns the exit code and all output.
@@ -147,5 +155,10 @@ func TestKilledOnTheLab(t *testing.T) {
 	}
 	_ = c.Wait() // it was killed
 	b.must(0, "status", "master1", "hcrun resume")
+
+	team := b.hcrun
+	b.hcrun = b.build("github.com/hcrun/hcrun/cmd/hcrun") // which does not know the check
+	b.must(2, "resume", `"sysctl-live" is not a check that this binary knows`)
+	b.hcrun = team
 	b.must(21, "resume", `expected is "7"`, "is as it was before")
 }
