@@ -1,5 +1,8 @@
 // Package playbooks turns HCL into engine playbooks. What can be checked without a node is checked when
 // a file is loaded; every error has its line.
+//
+// A playbook in Go is an engine.Playbook made of literals. [Audit5P] is the stock playbook written so;
+// [Compiled] is how a team's binary offers one of its own on the command line.
 package playbooks
 
 import (

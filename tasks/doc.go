@@ -1,5 +1,21 @@
 // Package tasks has the kinds of steps that a playbook can have: one file each, whose struct is both
 // the body in HCL and the literal in Go, and whose comments are the documentation.
+//
+// [All] lists them for a binary; [DocText] is what `hcrun doc` prints, for kinds of any origin. In Go a
+// step is such a literal in an engine.Step:
+//
+//	engine.Step{Name: "policy", Task: &tasks.Scp{
+//		Source:      "files/audit-policy.yaml",
+//		Destination: "/etc/kubernetes/audit-policy.yaml",
+//		Mode:        0o600,
+//		Validate:    "audit-policy",
+//	}}
+//
+// A field that is zero is one that the playbook does not write, and has the default that its comment names.
+//
+// How a kind is written is explained in package engine; touch.go is a short Changer to begin from, assert.go
+// a Checker. A kind of your own needs no place in this package: it goes into a binary of your own (see
+// package cli) and is held to the same rules by enginetest.TestKind.
 package tasks
 
 //go:generate go test . -run TestReadmeIsCurrent -update

@@ -29,6 +29,10 @@ type Node struct {
 	// React is what the machine itself does once a Put has had its effect.
 	React  func(c engine.Change)
 	OnLook func(paths []string) error
+	// OnObserve answers read-only commands, and OnDial connections; nil: there are no commands, and nothing
+	// listens.
+	OnObserve func(argv []string) ([]byte, error)
+	OnDial    func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Writable is cleared while only planning is allowed: a Put then is a violation.
 	Writable bool
 
@@ -60,21 +64,34 @@ func NewNode(name string) *Node {
 // Name implements engine.Node.
 func (n *Node) Name() string { return n.name }
 
-// Looks and Puts are how many round trips of each sort there were; Violations what the engine did wrong.
-func (n *Node) Looks() int           { n.mu.Lock(); defer n.mu.Unlock(); return n.looks }
-func (n *Node) Puts() int            { n.mu.Lock(); defer n.mu.Unlock(); return n.puts }
+// Looks is how many times the node was looked at.
+func (n *Node) Looks() int { n.mu.Lock(); defer n.mu.Unlock(); return n.looks }
+
+// Puts is how many times it was written to.
+func (n *Node) Puts() int { n.mu.Lock(); defer n.mu.Unlock(); return n.puts }
+
+// Violations is what the engine did wrong.
 func (n *Node) Violations() []string { n.mu.Lock(); defer n.mu.Unlock(); return n.violations }
 
-// Observe implements engine.Node: this machine has no commands.
-func (n *Node) Observe(_ context.Context, argv ...string) ([]byte, error) {
-	if err := engine.ReadOnly(argv); err != nil {
+// Observe implements engine.Node.
+func (n *Node) Observe(ctx context.Context, argv ...string) ([]byte, error) {
+	if err := errors.Join(ctx.Err(), engine.ReadOnly(argv)); err != nil {
 		return nil, err
+	}
+	if n.OnObserve != nil {
+		return n.OnObserve(argv)
 	}
 	return nil, &engine.ExitError{Argv: argv, Code: 127, Stderr: "not found"}
 }
 
-// Dial implements engine.Node: nothing listens.
-func (n *Node) Dial(context.Context, string, string) (net.Conn, error) {
+// Dial implements engine.Node.
+func (n *Node) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if n.OnDial != nil {
+		return n.OnDial(ctx, network, addr)
+	}
 	return nil, errors.New("connection refused")
 }
 

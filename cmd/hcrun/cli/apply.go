@@ -2,10 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -120,15 +117,15 @@ func (a *app) apply(ctx context.Context, path string, f applyFlags) error {
 }
 
 // open loads the site and the playbook; nothing has been connected to.
-func (a *app) open(ctx context.Context, path string, f applyFlags) (*site, *playbooks.File, error) {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, usage("%s: there is no such file", path)
+func (a *app) open(ctx context.Context, path string, f applyFlags) (*site, book, error) {
+	if err := a.there(path); err != nil {
+		return nil, nil, err
 	}
-	s, err := a.site(ctx, path)
+	s, err := a.site(ctx, beside(path))
 	if err != nil {
 		return nil, nil, err
 	}
-	file, err := playbooks.Load(path, playbooks.Options{Kinds: a.kinds, Vars: f.vars, VarFiles: f.varFiles, Env: s.env, Hide: a.veil.Hide})
+	file, err := a.load(path, playbooks.Options{Kinds: a.kinds, Vars: f.vars, VarFiles: f.varFiles, Env: s.env, Hide: a.veil.Hide})
 	return s, file, err
 }
 
@@ -146,18 +143,18 @@ type rollout struct {
 
 // rollout evaluates the playbook for every node of its group, so that what is wrong for the third
 // node is known before the first is touched.
-func (s *site) rollout(file *playbooks.File, f applyFlags) (*rollout, error) {
+func (s *site) rollout(file book, f applyFlags) (*rollout, error) {
 	group, err := s.inv.Select(file.Hosts())
 	if err != nil {
 		return nil, locateHosts(file, err)
 	}
-	ro := &rollout{site: s, flags: f, source: file.Path(), books: map[string]*engine.Playbook{}, locate: func(err error) error { return locate(file, err) }}
+	ro := &rollout{site: s, flags: f, source: file.Path(), locate: func(err error) error { return locate(file, err) }}
+	var nodes []playbooks.Node
 	for _, h := range group {
-		pb, err := file.For(playbooks.Node{Name: h.Name, Address: h.Address, FailureDomain: h.FailureDomain, Groups: h.Groups, Vars: h.Vars})
-		if err != nil {
-			return nil, ro.locate(err)
-		}
-		ro.books[h.Name] = pb
+		nodes = append(nodes, playbooks.Node{Name: h.Name, Address: h.Address, FailureDomain: h.FailureDomain, Groups: h.Groups, Vars: h.Vars})
+	}
+	if ro.books, err = file.All(nodes); err != nil {
+		return nil, ro.locate(err)
 	}
 	if err := ro.arrange(group); err != nil {
 		return nil, err
@@ -169,7 +166,7 @@ func (s *site) rollout(file *playbooks.File, f applyFlags) (*rollout, error) {
 	return ro, err
 }
 
-func locateHosts(file *playbooks.File, err error) error {
+func locateHosts(file book, err error) error {
 	return fmt.Errorf("%s: hosts = %q: %w", file.Path(), file.Hosts(), err)
 }
 

@@ -1,9 +1,32 @@
 // Package cli is the command line of hcrun: flags, questions, wiring, exit codes. What is safe to do
 // is decided in package engine, never here.
 //
-// A team's own binary is this package with the team's kinds of task:
+// # A team's own binary
 //
-//	func main() { cli.Main(append(tasks.All(), ours.Kind)...) }
+// It is this package with the team's kinds of task,
+//
+//	func main() { cli.Main(append(tasks.All(), sysctl.Kinds()...)...) }
+//
+// and, where playbooks are compiled in as well, with those:
+//
+//	func main() {
+//		cli.Program{
+//			Kinds:     append(tasks.All(), sysctl.Kinds()...),
+//			Playbooks: []playbooks.Compiled{kernelLimits()},
+//		}.Main()
+//	}
+//
+// A compiled playbook is named go:NAME where a file's path would stand: in apply, status and validate, in
+// the record of its runs and in the commands that hcrun prints. Where no -i is given its inventory is
+// inventory/hosts.hcl below the working folder. All commands behave as those of the stock binary; they
+// print their own name as hcrun, so that is what the binary should be called where people use it. The
+// folder docs/team of the repository is such a binary with its tests.
+//
+// # What a program may rely on
+//
+// The exit status is an [engine.Code], of which none changes its meaning. With --json every line of
+// standard output is one JSON object: an [engine.Event] as the journal has it, or, last, how the command
+// ended; status and history print one array instead. Text for people is not for parsing.
 package cli
 
 import (
@@ -17,23 +40,11 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/hcrun/hcrun/cmd/hcrun/ui"
 	"github.com/hcrun/hcrun/engine"
-	"github.com/hcrun/hcrun/engine/lab"
+	"github.com/hcrun/hcrun/playbooks"
 )
-
-// Main runs the command line with these kinds of task and ends the process.
-func Main(kinds ...engine.Kind) {
-	if code, ok := lab.Child(os.Args); ok {
-		os.Exit(code)
-	}
-	a := &app{kinds: kinds, in: os.Stdin, out: os.Stdout, errOut: os.Stderr, env: os.LookupEnv}
-	a.terminal = term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
-	a.style = ui.Style{Color: term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
-	os.Exit(int(a.run(signals(a.errOut), os.Args[1:])))
-}
 
 // errSignal is why the context of a command ends at the first Ctrl-C.
 var errSignal = errors.New("interrupted")
@@ -59,6 +70,7 @@ func signals(w io.Writer) context.Context {
 // app is one call of the command line.
 type app struct {
 	kinds    []engine.Kind
+	compiled []playbooks.Compiled
 	in       io.Reader
 	out      io.Writer
 	errOut   io.Writer
@@ -114,6 +126,7 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "hcrun",
 		Short:         "Staged, reversible changes on machines, one node at a time",
+		Long:          a.about(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}

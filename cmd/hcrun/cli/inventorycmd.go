@@ -75,7 +75,7 @@ setting came from. Nothing is connected to; hosts with ssh_config have the local
 			if graph && a.json {
 				return usage("--graph and --json are two forms of the same list: take one of them")
 			}
-			inv, err := a.load(c.Context(), filepath.Join("playbooks", "x"))
+			inv, err := a.loadInventory(c.Context(), filepath.Join("playbooks", "x"))
 			if err != nil {
 				return err
 			}

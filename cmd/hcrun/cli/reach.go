@@ -14,9 +14,9 @@ import (
 	"github.com/hcrun/hcrun/inventory"
 )
 
-// load reads the inventory: -i, or else hosts.hcl in the inventory folder beside the playbook's folder.
+// loadInventory reads the inventory: -i, or else hosts.hcl in the inventory folder beside the playbook's folder.
 // Where it says so, the local ssh client is asked for the rest.
-func (a *app) load(ctx context.Context, playbook string) (*inventory.Inventory, error) {
+func (a *app) loadInventory(ctx context.Context, playbook string) (*inventory.Inventory, error) {
 	path := a.inventory
 	if path == "" {
 		path = filepath.Join(filepath.Dir(playbook), "..", "inventory", "hosts.hcl")

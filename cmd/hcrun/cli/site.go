@@ -75,7 +75,7 @@ func (a *app) records() (*journal.Store, error) {
 // site opens the inventory: -i, or else hosts.hcl in the inventory folder beside the playbook's
 // folder. A lab is started if it is not running.
 func (a *app) site(ctx context.Context, playbook string) (*site, error) {
-	inv, err := a.load(ctx, playbook)
+	inv, err := a.loadInventory(ctx, playbook)
 	if err != nil {
 		return nil, err
 	}
