@@ -34,7 +34,10 @@ type decoding struct {
 
 // Discreet is a target of Decode that wants to know that something sensitive went into one that shares its
 // body.
-type Discreet interface{ HasSecret() }
+type Discreet interface {
+	// HasSecret is called once, after decoding, when something sensitive went into a field of the body.
+	HasSecret()
+}
 
 type target struct {
 	shape shape
