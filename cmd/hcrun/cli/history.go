@@ -19,7 +19,7 @@ func (a *app) historyCmd() *cobra.Command {
 		Short: "Every run, oldest first",
 		Long: `Lists every run of this state folder. With --json it prints one array of objects: run, playbook, node, began,
 ended, state, changed, clean, acked. "hcrun status --json" prints the same of the runs that need somebody.`,
-		Args:  exactly(0, 0, "no arguments"),
+		Args: exactly(0, 0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
 			store, err := a.records()
 			if err != nil {
