@@ -12,6 +12,7 @@ func TestClean(t *testing.T) {
 		"\x1b[31mred":    `\x1b[31mred`,
 		"a\rb\x00\x7f":   `a\x0db\x00\x7f`,
 		"\u202eevil":     `\u202eevil`,
+		"\U000e0001evil": `\U000e0001evil`,
 		"zero\u200bwide": `zero\u200bwide`,
 		"\u009b31m":      `\x9b31m`,
 		"bad \xff byte":  `bad \xff byte`,
