@@ -7,11 +7,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 	"filippo.io/age/armor"
 
 	"github.com/hcrun/hcrun/engine"
+	"github.com/hcrun/hcrun/tasks"
 )
 
 // canary is what no output of a playbook may hold.
@@ -187,5 +189,32 @@ task "copy" "a" {
 		if got := pb.Steps[0].Sensitive; got != want {
 			t.Errorf("%s: sensitive is %v", expr, got)
 		}
+	}
+}
+
+// TestSecretsPage: what the page of secrets shows can be loaded.
+func TestSecretsPage(t *testing.T) {
+	page, err := os.ReadFile("../docs/secrets.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(page), "```hcl\n")
+	example, _, _ = strings.Cut(example, "```")
+	path := write(t, "p.hcl", "playbook \"p\" {\n  hosts = \"all\"\n}\n"+example)
+	f, err := Load(path, Options{Kinds: tasks.All(), Secret: func(string) string { return canary }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pb, err := f.For(Node{Name: "master1"})
+	if err != nil || len(pb.Steps) != 1 || !pb.Steps[0].Sensitive {
+		t.Errorf("%+v, %v", pb, err)
+	}
+	for _, v := range []string{"64 KiB", "60 s", "6 characters"} {
+		if !strings.Contains(string(page), v) {
+			t.Errorf("the page does not say %s", v)
+		}
+	}
+	if maxSecret != 64<<10 || secretTimeout != time.Minute || engine.MinSecret != 6 {
+		t.Error("the page says other limits")
 	}
 }
