@@ -23,8 +23,8 @@ test "b" {
   node "n" {}
   expect {
     change "/etc/x" {
-      action   = "created"
-      kind     = "folder"
+      action = "created"
+      kind   = "folder"
     }
     change "/etc/y" { contains = ["", "x"] }
   }
