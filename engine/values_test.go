@@ -54,7 +54,7 @@ func TestScheduleValidate(t *testing.T) {
 		"whole day":   {day(engine.Window{From: "00:00", To: "24:00"}), ""},
 		"night":       {day(engine.Window{From: "22:00", To: "02:00", Zone: "America/New_York"}), ""},
 		"empty":       {day(engine.Window{From: "10:00", To: "10:00"}), "is empty"},
-		"from 24:00":  {day(engine.Window{From: "24:00", To: "02:00"}), "is empty"},
+		"from 24:00":  {day(engine.Window{From: "24:00", To: "02:00"}), "end of a day"},
 		"no time":     {day(engine.Window{From: "7 pm", To: "23:00"}), "not a time of day"},
 		"no day":      {day(engine.Window{Days: []string{"funday"}, From: "19:00", To: "23:00"}), "not a day"},
 		"zone":        {engine.Schedule{Zone: "Mars/Olympus"}, "not a time zone"},

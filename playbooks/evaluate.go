@@ -98,9 +98,12 @@ func (f *File) playbook(e evaluated, wanted func(made) bool) (pb *engine.Playboo
 // tryPrepare lets every task that does not depend on the node check itself and its files. The others
 // are asked only for the files that they read: what they say waits until their fields are filled.
 func (f *File) tryPrepare(e evaluated) hcl.Diagnostics {
+	schedule := e.schedule
 	e.schedule = engine.Schedule{} // checked already
 	pb, steps, gates := f.playbook(e, func(m made) bool { return m.known })
 	diags := f.explained(pb.Prepare(f.files), steps, gates)
+	pb.Schedule = schedule
+	diags = append(diags, f.explained(pb.Fits(), steps, gates)...)
 	for _, m := range e.steps {
 		if p, ok := m.step.Task.(engine.Preparer); ok && !m.known {
 			_ = p.Prepare(f.files)
@@ -134,6 +137,10 @@ func (f *File) For(n Node) (*engine.Playbook, error) {
 func (f *File) explained(err error, steps, gates []*hclsyntax.Block) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, one := range flatten(err) {
+		if _, ok := errors.AsType[*engine.ScheduleError](one); ok {
+			diags = append(diags, scheduleDiag(f.body.schedule, one))
+			continue
+		}
 		step, ok := errors.AsType[*engine.StepError](one)
 		if !ok {
 			diags = append(diags, lang.DiagOf(f.body.playbook.DefRange(), one, ""))
