@@ -84,8 +84,9 @@ func (c calendar) usual(o opening) time.Duration {
 	for _, month := range []time.Month{time.January, time.July} {
 		begin := time.Date(2026, month, 8, 0, 0, 0, 0, time.UTC)
 		all := c.open(begin, begin.Add(2*longestRun))
+		still := stills(begin, begin.Add(2*longestRun), o.zone)
 		for day := range 7 {
-			for _, s := range o.on(begin.Add(time.Duration(4+day) * aDay)) {
+			for _, s := range o.on(begin.Add(time.Duration(4+day)*aDay), still) {
 				at := slices.IndexFunc(all, func(a span) bool { return s.from.Before(a.to) })
 				longest = max(longest, all[at].length())
 			}

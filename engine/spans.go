@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -19,27 +20,52 @@ func (s span) length() time.Duration { return s.to.Sub(s.from) }
 // farthest is more than any zone's clock is, or was, away from UTC.
 const farthest = 24 * time.Hour
 
-// during are the spans in which calendar and clock on a wall show a time from from until before to, both
-// written as if they were UTC. A zone moves its clock at single moments and leaves it alone in between, so
-// each stretch in between is a shift: nothing is asked that a skipped or repeated hour could answer in two
-// ways.
-func during(from, to time.Time, zone *time.Location) []span {
-	var spans []span
-	end := to.Add(farthest)
-	for t := from.Add(-farthest); t.Before(end); {
-		_, offset := t.In(zone).Zone()
-		_, next := t.In(zone).ZoneBounds()
-		if next.IsZero() || next.After(end) {
-			next = end
-		}
-		shift := time.Duration(offset) * time.Second
-		s := span{later(t, from.Add(-shift)), earlier(next, to.Add(-shift)), zone}
-		if s.from.Before(s.to) {
-			spans = append(spans, s)
+// still is a stretch in which a zone leaves its clock alone, that far ahead of UTC.
+type still struct {
+	span
+	ahead time.Duration
+}
+
+// stills are what the time from from until before to, both whole seconds, is made of in a zone. A day in
+// which the clock was moved is halved until the second is found: time.Time.ZoneBounds, which knows it, gives
+// an end that has passed on the last day of leap years (go1.26). No zone moves its clock twice in a day.
+func stills(from, to time.Time, zone *time.Location) []still {
+	ahead := func(t time.Time) time.Duration {
+		_, seconds := t.In(zone).Zone()
+		return time.Duration(seconds) * time.Second
+	}
+	var all []still
+	now := still{span{from, to, zone}, ahead(from)}
+	for t := from; t.Before(to); {
+		next := earlier(t.Add(aDay), to)
+		if ahead(next) != now.ahead {
+			seconds := sort.Search(int(next.Sub(t)/time.Second), func(s int) bool { return ahead(t.Add(time.Duration(s)*time.Second)) != now.ahead })
+			next = t.Add(time.Duration(seconds) * time.Second)
+			now.to = next
+			all = append(all, now)
+			now = still{span{next, to, zone}, ahead(next)}
 		}
 		t = next
 	}
+	return append(all, now)
+}
+
+// shown are the spans of some stills in which calendar and clock on a wall show a time from from until
+// before to, both written as if they were UTC. Within a still that is a shift: nothing is asked that a
+// skipped or repeated hour could answer in two ways.
+func shown(from, to time.Time, all []still) []span {
+	var spans []span
+	for _, s := range all {
+		if s := (span{later(s.from, from.Add(-s.ahead)), earlier(s.to, to.Add(-s.ahead)), s.zone}); s.from.Before(s.to) {
+			spans = append(spans, s)
+		}
+	}
 	return spans
+}
+
+// during is shown, in a zone.
+func during(from, to time.Time, zone *time.Location) []span {
+	return shown(from, to, stills(from.Add(-farthest), to.Add(farthest), zone))
 }
 
 // merge sorts spans and joins those that overlap or touch.

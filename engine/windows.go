@@ -179,12 +179,12 @@ func dateAndTime(s string) (at time.Time, whole bool, err error) {
 	return at, false, nil
 }
 
-// on are the spans of the window that begins on a date.
-func (o opening) on(date time.Time) []span {
+// on are the spans of the window that begins on a date, among some stills of its zone.
+func (o opening) on(date time.Time, all []still) []span {
 	if !o.days[date.Weekday()] {
 		return nil
 	}
-	return during(date.Add(o.from), date.Add(o.to), o.zone)
+	return shown(date.Add(o.from), date.Add(o.to), all)
 }
 
 // open are the spans in which a window is open, joined, as far as they matter from from until before to.
@@ -194,10 +194,12 @@ func (c calendar) open(from, to time.Time) []span {
 		return []span{{from, to, c.zone}}
 	}
 	var spans []span
-	// A window ends within two days of the date it begins on; and no zone is a day away from UTC.
-	for date := dateOf(from.UTC()).Add(-3 * aDay); date.Before(to.Add(farthest)); date = date.Add(aDay) {
-		for _, o := range c.openings {
-			spans = append(spans, o.on(date)...)
+	// A window ends within two days of the midnight of its date, and no zone is a day away from UTC.
+	first, last := dateOf(from.UTC()).Add(-2*aDay-farthest), dateOf(to.UTC()).Add(2*farthest)
+	for _, o := range c.openings {
+		all := stills(first.Add(-farthest), last.Add(2*aDay+farthest), o.zone)
+		for date := first; date.Before(last); date = date.Add(aDay) {
+			spans = append(spans, o.on(date, all)...)
 		}
 	}
 	return slices.DeleteFunc(merge(spans), func(s span) bool { return !s.to.After(from) || !s.from.Before(to) })
