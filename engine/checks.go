@@ -26,7 +26,7 @@ func (e *Engine) Preflight(ctx context.Context, n Node, steps []PlannedStep, say
 		}
 		c, err := e.Checker(s.Kind, s.Check)
 		if err == nil {
-			marks[i], err = markOf(ctx, Watch{Node: watchOnly{n}, Clock: e.Clock, Say: say}, c, Changes(steps))
+			marks[i], err = e.markStep(ctx, n, s, c, Watch{Say: say}, Changes(steps))
 		}
 		if err != nil {
 			return nil, &StepError{Index: i, Kind: s.Kind, Name: s.Name, Err: err}
@@ -72,7 +72,7 @@ func (p *passage) mark(ctx context.Context) error {
 		}
 		op := Op{i, len(p.r.Steps[i].Changes)}
 		v := p.voice(ctx, op)
-		m, err := markOf(v.ctx, p.watch(v), c, Changes(p.r.Steps))
+		m, err := p.markStep(v.ctx, p.n, p.r.Steps[i], c, p.watch(v), Changes(p.r.Steps))
 		if said := v.close(); said != nil {
 			return said
 		}
@@ -143,7 +143,7 @@ func (p *passage) check(ctx context.Context, op Op, m Mark) (err, fatal error) {
 		return nil, fatal
 	}
 	v := p.voice(ctx, op)
-	err = guarded(func() error { return p.checks[op.Step].Check(v.ctx, p.watch(v), m) })
+	err = p.insist(v, op.Step, m)
 	return err, v.close()
 }
 

@@ -15,9 +15,10 @@ import (
 // Content is the bytes of a file: known by hash and size, opened only when they are needed. It
 // prints and marshals as its hash, so that no display or journal line can leak a file by accident.
 type Content struct {
-	hash string
-	size int64
-	open Opener
+	hash   string
+	size   int64
+	open   Opener
+	secret bool
 }
 
 // Opener opens a content's bytes for reading from the start; it may be called more than once.
@@ -36,6 +37,15 @@ func Bytes(b []byte) Content {
 func NewContent(hash string, size int64, open Opener) Content {
 	return Content{hash: hash, size: size, open: open}
 }
+
+// Secret is the content as one that is a secret: it is kept sealed.
+func (c Content) Secret() Content {
+	c.secret = true
+	return c
+}
+
+// IsSecret reports whether the content is to be kept sealed.
+func (c Content) IsSecret() bool { return c.secret }
 
 // Hash is the SHA-256 in lower-case hex, "" for the zero Content.
 func (c Content) Hash() string { return c.hash }

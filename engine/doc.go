@@ -60,4 +60,71 @@
 // The end of the context that Apply, Resume or Rollback was given is a soft stop: writes, which have
 // deadlines of their own, finish; waits end at once; the pause is recorded. Everything else, down to
 // the loss of power, is covered by the argument above.
+//
+// # Writing a kind of task
+//
+// A kind is a struct whose exported fields carry hcl and json tags of one name and a comment each, a method
+// Kind, and the methods of exactly one of [Changer] and [Checker]. An entry [Kind] lists it: its New returns
+// a pointer to a new struct, its Source is the text of the Go file (go:embed), whose comments are the
+// documentation that people read. Fields are of the types string, bool, *bool, int, int64, float64, [Mode],
+// [Duration], []string, map[string]string, map[string]any, []map[string]any and any, or structs and slices
+// of structs for blocks.
+//
+// A task that reads local files, or that can tell from its fields alone that it will not work, is a
+// [Preparer] too. What Prepare says is shown at the playbook's line, before any connection; an error that
+// is about one field is a [*FieldError], and several are joined with errors.Join.
+//
+// # Changers
+//
+// Plan says what should stand at which paths. It is a function of the task's fields, of what Prepare read,
+// and of what look shows, and of nothing else: no clock, no randomness, no network, no files of the machine
+// that hcrun runs on, nothing kept from one call for the next. It is called as often as it takes:
+//
+//   - Look at every path that the answer depends on, and at the folder of a path that may have to be made,
+//     in one call where that is possible. When look returns an error, return that error as it is. Most
+//     often it is [ErrLater]: the path is fetched, together with those that the other steps asked
+//     for, and Plan is called again.
+//   - What look shows already contains what the earlier steps of the playbook will leave. Do not ask
+//     whether an earlier step has been carried out: none has.
+//   - Before of a [Change] is the [Image] that look returned, After is the whole of what should be there:
+//     kind, mode, owner and content. Take over from Before what the playbook does not say. A path that is
+//     as it should be is left out; one path stands in at most one change of a step.
+//   - Links, devices, pipes and sockets are neither followed nor replaced; the engine refuses them.
+//   - A file that others go on writing has AnyContent set, in Before as well; a file that is there only to
+//     fall back on is a [Precaution].
+//   - What cannot be done is a [*Problem] with code Preflight, or Security where it would be unsafe. Any
+//     other error counts as Preflight.
+//
+// There is nothing to undo a change with, because nothing is needed: the engine swaps Before and After.
+//
+// # Checkers
+//
+// A check runs in two halves, and perhaps in two processes. Mark runs before the first write of the run: it
+// asks everything that Check will have to ask, once, so that what cannot answer is known while nothing has
+// been touched, and it remembers what "new" will have to mean, as JSON: an offset, an id, a time of the
+// node's own clock. Check gets that mark, perhaps in another process, on a task rebuilt from its
+// exported fields; nothing else of the task is left by then. Neither can write: a [Watch] has a [Node], the
+// [Clock] and Say. All waiting is w.Sleep and w.Stopwatch, and every wait has a deadline, so that a lab can
+// shorten it and a Ctrl-C ends it.
+//
+// What Mark and Check return decides what becomes of the run:
+//
+//	nil             proven; of Mark: ready
+//	ErrNotNeeded    of Mark: there is nothing to check in this run
+//	*Failed         of Check: disproven, or not proven by the deadline; the run is undone
+//	*Unavailable    nobody could answer: of Mark, the run does not start (code CannotVerify); of Check, it
+//	                is undone
+//	*Problem        of Mark: the run does not start (code Preflight, Security)
+//	what the node or ctx returned, as it came
+//	                the node was away, or somebody stopped the run: neither proven nor disproven
+//	any other error counts as a refusal of Mark, and as Failed of Check
+//
+// Why is one sentence with what was expected and what was seen, Hint what to look at. Evidence that will be
+// gone in a minute belongs into Failed; a check that can gather some whichever check failed is a [Witness].
+// With Watch.Undoing set the change is being undone, so that what was there before is what is expected.
+//
+// # Holding a kind to all that
+//
+// enginetest.TestKind runs a kind through everything above, with a crash at every point of a run. The folder
+// docs/team of the repository is a module with two kinds, their tests and the binary that has them.
 package engine

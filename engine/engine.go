@@ -20,6 +20,9 @@ type Engine struct {
 	// Peers connects to the nodes that gates look at: every other node of the playbook's group. A node
 	// that cannot be reached is in the error map. nil: there are none.
 	Peers func(ctx context.Context) ([]Node, map[string]error)
+	Veil  *Veil // hides secrets in what is recorded and shown; nil hides nothing
+	// Other connects to a node by name, for checks that are delegated to it. nil: no check may be.
+	Other func(ctx context.Context, name string) (Node, error)
 }
 
 // Checker rebuilds a check from its kind and its own fields.
@@ -45,6 +48,12 @@ func (e *Engine) Checker(kind string, fields json.RawMessage) (Checker, error) {
 func (e *Engine) Open(ctx context.Context, id string, o Opened, steps []PlannedStep) (*Run, error) {
 	if err := e.keep(ctx, steps); err != nil {
 		return nil, err
+	}
+	if packed, ok := e.Veil.Pack(); ok {
+		if err := e.Journal.Keep(ctx, packed); err != nil {
+			return nil, notDurable(&Run{}, "", err)
+		}
+		o.Hidden = &packed
 	}
 	r := &Run{}
 	if err := e.record(r, Event{Run: id, Kind: EvOpened, Opened: &o}); err != nil {
@@ -85,6 +94,7 @@ func (e *Engine) record(r *Run, ev Event) error {
 	if ev.Run == "" {
 		ev.Run = r.ID
 	}
+	ev = e.Veil.event(ev)
 	ev.At = e.Clock.Now().UTC().Round(0) // without the monotonic reading, which a journal cannot hold
 	next := r.clone()
 	if err := next.step(ev); err != nil {

@@ -61,6 +61,7 @@ type Opened struct {
 	Zone      string            `json:"zone,omitempty"` // the schedule's time zone
 	Pace      float64           `json:"pace,omitempty"` // of a lab
 	Gates     []PlannedGate     `json:"gates,omitempty"`
+	Hidden    *Content          `json:"hidden,omitempty"` // for Veil.Unpack; kept sealed
 }
 
 // Override is a guard that was opened by name and with a reason.

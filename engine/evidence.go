@@ -19,7 +19,7 @@ func (p *passage) testify(ctx context.Context, op Op, found []Evidence) error {
 		if len(ev.Data) > maxEvidence {
 			ev.Data = ev.Data[len(ev.Data)-maxEvidence:] // the end of a log says more than its beginning
 		}
-		blob := Bytes(ev.Data)
+		blob := Bytes([]byte(p.Veil.Text(string(ev.Data))))
 		if err := p.Journal.Keep(context.WithoutCancel(ctx), blob); err != nil {
 			return notDurable(p.r, p.r.ID, err)
 		}
@@ -47,7 +47,11 @@ func (p *passage) witnesses(ctx context.Context) []Evidence {
 	var all sync.WaitGroup
 	for i, c := range p.checks {
 		if w, ok := c.(Witness); ok && !p.r.Marks[i].Skip {
-			watch := Watch{Node: watchOnly{p.n}, Clock: p.Clock, Say: func(string) {}, Undoing: p.r.falling()}
+			at, err := p.where(ctx, p.n, p.r.Steps[i])
+			if err != nil {
+				continue // nobody is there to see anything
+			}
+			watch := Watch{Node: watchOnly{at}, Clock: p.Clock, Say: func(string) {}, Undoing: p.r.falling()}
 			all.Go(func() {
 				_ = guarded(func() error { // a witness that panics has seen nothing
 					said[i] = w.Evidence(ctx, watch)

@@ -17,6 +17,7 @@ func (e *Engine) keep(ctx context.Context, steps []PlannedStep) error {
 			}
 			kept[img.Content.Hash()] = true
 			src := &source{of: img.Content}
+			src.of.secret = c.Secret
 			if err := e.Journal.Keep(ctx, src.content()); err != nil {
 				return src.problem(ctx, c.At, err)
 			}
@@ -51,13 +52,15 @@ func (s *source) cause() error {
 
 // content is the content that is watched.
 func (s *source) content() Content {
-	return NewContent(s.of.Hash(), s.of.Size(), func(ctx context.Context) (io.ReadCloser, error) {
+	c := NewContent(s.of.Hash(), s.of.Size(), func(ctx context.Context) (io.ReadCloser, error) {
 		r, err := s.of.Open(ctx)
 		if err != nil {
 			return nil, s.failed(err)
 		}
 		return &watchedReader{r, s}, nil
 	})
+	c.secret = s.of.secret
+	return c
 }
 
 // problem says why Keep returned err.

@@ -31,7 +31,7 @@ func Plan(ctx context.Context, pb *Playbook, look Look) ([]PlannedStep, error) {
 			if p.refused != nil {
 				return nil, p.refused
 			}
-			p.keepSecrets(steps)
+			p.keepSecrets(pb, steps)
 			return steps, nil
 		}
 		images, err := look(ctx, p.want...)
@@ -84,7 +84,8 @@ func (p *planner) round(ctx context.Context, pb *Playbook) ([]PlannedStep, error
 	steps := make([]PlannedStep, len(pb.Steps))
 	p.refused = nil
 	for i, s := range pb.Steps {
-		steps[i] = PlannedStep{Kind: s.Task.Kind(), Name: s.Name, OnRollback: s.OnRollback, OnFailure: s.OnFailure, Skip: s.Skip}
+		steps[i] = PlannedStep{Kind: s.Task.Kind(), Name: s.Name, OnRollback: s.OnRollback, OnFailure: s.OnFailure, Skip: s.Skip,
+			Tags: s.Tags, Timeout: s.Timeout, Retry: s.Retry, RetryPause: s.RetryPause, DelegateTo: s.DelegateTo}
 		if s.Skip || p.needless[i] {
 			continue
 		}
@@ -165,27 +166,29 @@ func (p *planner) changes(ctx context.Context, t Changer, view map[string]Image)
 	return kept, nil
 }
 
-// keepSecrets marks the changes whose content no display may show: what is, or will be, at a secret path,
-// and the same bytes wherever else they go.
-func (p *planner) keepSecrets(steps []PlannedStep) {
+// keepSecrets marks the changes whose content no display may show: what is, or will be, at a secret path or
+// in a sensitive step, and the same bytes wherever else they go.
+func (p *planner) keepSecrets(pb *Playbook, steps []PlannedStep) {
 	secret := map[string]bool{}
-	note := func(at string, images ...Image) {
+	note := func(is bool, images ...Image) {
 		for _, img := range images {
-			if SecretPath(at) && img.Content.Size() > 0 {
+			if is && img.Content.Size() > 0 {
 				secret[img.Content.Hash()] = true
 			}
 		}
 	}
 	for at, img := range p.seen {
-		note(at, img)
+		note(SecretPath(at), img)
 	}
-	for _, c := range Changes(steps) {
-		note(c.At, c.Before, c.After)
+	for i, s := range steps {
+		for _, c := range s.Changes {
+			note(pb.Steps[i].Sensitive || SecretPath(c.At), c.Before, c.After)
+		}
 	}
 	for i := range steps {
 		for j := range steps[i].Changes {
 			c := &steps[i].Changes[j]
-			c.Secret = SecretPath(c.At) || secret[c.Before.Content.Hash()] || secret[c.After.Content.Hash()]
+			c.Secret = pb.Steps[i].Sensitive || SecretPath(c.At) || secret[c.Before.Content.Hash()] || secret[c.After.Content.Hash()]
 		}
 	}
 }

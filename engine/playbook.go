@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 )
 
 // Playbook is a list of steps for one node, with the rules for when it may run. HCL and Go literals
@@ -19,6 +20,8 @@ type Playbook struct {
 	// Inputs are the hashes of all that made this playbook: its file, the files it reads, its variables.
 	// Two nodes of one rollout must have the same.
 	Inputs map[string]string
+	// Secrets are what went into the playbook and no output, log or journal may show.
+	Secrets []Secret
 }
 
 // Step is a task with a name and what is common to every task.
@@ -28,6 +31,12 @@ type Step struct {
 	Skip       bool      // the playbook's "when" is false on this node
 	OnRollback bool      // a check: run it again after the change before it was undone
 	OnFailure  OnFailure // a check: what an unproven check means
+	Tags       []string  // labels, shown wherever the step is; nothing is chosen by them
+	Sensitive  bool      // a change: displays show hashes of what it reads and writes, never the content
+	Timeout    Duration  // a check: how long one asking may take; 0 is as long as the check itself goes on
+	Retry      int       // a check: how many more times it is asked when it fails
+	RetryPause Duration  // the time between two askings, 5s by default
+	DelegateTo string    // a check: the node of the inventory that it looks at instead of the run's own
 }
 
 // OnFailure says what becomes of a node whose check fails after the change.
@@ -116,6 +125,9 @@ func (pb *Playbook) Prepare(files fs.FS) error {
 			continue
 		}
 		prepare(i, false, s.Name, s.Task)
+		if s.Task != nil {
+			errs = append(errs, s.common(i)...)
+		}
 		if s.Task != nil && s.OnFailure != RollBack && s.OnFailure != Eventful {
 			errs = append(errs, &StepError{Index: i, Kind: s.Task.Kind(), Name: s.Name, Err: &FieldError{Field: "on_failure", Err: fmt.Errorf(`%q is neither "rollback" nor "eventful"`, s.OnFailure)}})
 		}
@@ -130,6 +142,49 @@ func (pb *Playbook) Prepare(files fs.FS) error {
 		prepare(i, true, g.Name, g.Task)
 	}
 	return errors.Join(errs...)
+}
+
+// The most that a step may ask for.
+const (
+	maxRetry = 100
+	maxTags  = 20
+)
+
+// common is what is wrong with what every step may have.
+func (s Step) common(i int) []error {
+	var errs []error
+	wrong := func(field, format string, args ...any) {
+		errs = append(errs, &StepError{Index: i, Kind: s.Task.Kind(), Name: s.Name, Err: &FieldError{Field: field, Err: fmt.Errorf(format, args...)}})
+	}
+	check := isChecker(s.Task)
+	for _, of := range []struct {
+		field string
+		set   bool
+	}{{"timeout", s.Timeout != 0}, {"retry", s.Retry != 0}, {"retry_pause", s.RetryPause != 0}, {"delegate_to", s.DelegateTo != ""}} {
+		if of.set && !check {
+			wrong(of.field, "belongs to checks; %s changes the node", s.Task.Kind())
+		}
+	}
+	switch {
+	case s.Sensitive && check:
+		wrong("sensitive", "belongs to changes; what %s says is always shown", s.Task.Kind())
+	case s.Timeout < 0:
+		wrong("timeout", "%s is less than nothing", s.Timeout)
+	case s.Retry < 0 || s.Retry > maxRetry:
+		wrong("retry", "%d is not between 0 and %d", s.Retry, maxRetry)
+	case s.RetryPause != 0 && s.Retry == 0:
+		wrong("retry_pause", "there is no retry to pause before")
+	case s.DelegateTo != "" && !ValidName(s.DelegateTo):
+		wrong("delegate_to", "%q cannot name a node", s.DelegateTo)
+	case len(s.Tags) > maxTags:
+		wrong("tags", "there are %d; at most %d", len(s.Tags), maxTags)
+	}
+	for j, tag := range s.Tags {
+		if !ValidName(tag) || slices.Contains(s.Tags[:j], tag) {
+			wrong("tags", "%q cannot be a tag, or is there twice", tag)
+		}
+	}
+	return errs
 }
 
 func isChecker(t Task) bool { _, ok := t.(Checker); return ok }

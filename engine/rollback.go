@@ -150,7 +150,7 @@ func (p *passage) remark(ctx context.Context, op Op, c Change) error {
 			e.Skip = true // the change never happened: there is nothing to wait for
 		} else {
 			v := p.voice(ctx, check)
-			m, err := markOf(v.ctx, p.watch(v), p.checks[i], []Change{c})
+			m, err := p.markStep(v.ctx, p.n, p.r.Steps[i], p.checks[i], p.watch(v), []Change{c})
 			if said := v.close(); said != nil {
 				return said
 			}

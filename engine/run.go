@@ -14,6 +14,11 @@ type PlannedStep struct {
 	OnRollback bool            `json:"on_rollback,omitempty"`
 	OnFailure  OnFailure       `json:"on_failure,omitempty"`
 	Skip       bool            `json:"skip,omitempty"` // "when" was false
+	Tags       []string        `json:"tags,omitempty"`
+	Timeout    Duration        `json:"timeout,omitempty"`
+	Retry      int             `json:"retry,omitempty"`
+	RetryPause Duration        `json:"retry_pause,omitempty"`
+	DelegateTo string          `json:"delegate_to,omitempty"`
 }
 
 // ID is the step as operators name it: kind.name.

@@ -54,6 +54,7 @@ type Checker interface {
 // container logs, the kubelet's log. It must be quick, and returns what it got.
 type Witness interface {
 	Checker
+	// Evidence returns what it could get, within a few seconds.
 	Evidence(ctx context.Context, w Watch) []Evidence
 }
 
@@ -62,6 +63,7 @@ type Witness interface {
 // belongs to one field is a *FieldError, so that the playbook's line can be shown.
 type Preparer interface {
 	Task
+	// Prepare reads what it needs and refuses what cannot work on any node.
 	Prepare(files fs.FS) error
 }
 
@@ -150,8 +152,8 @@ func (e *ConflictError) Error() string {
 
 // Kind is an entry of the list of task kinds.
 type Kind struct {
-	Name string
-	New  func() Task
+	Name string      // what its tasks return as their Kind: "yaml-patch"
+	New  func() Task // an empty task, another one each time
 	// Source is the Go source of the file that declares the task's struct; its field comments are the
 	// task's documentation.
 	Source string

@@ -23,6 +23,8 @@ type world struct {
 	ticks   int
 	shown   []engine.Event
 	peers   func(context.Context) ([]engine.Node, map[string]error)
+	other   func(context.Context, string) (engine.Node, error)
+	pace    float64
 }
 
 const manifest = "/etc/manifest.yaml"
@@ -85,9 +87,12 @@ func short() []engine.Step {
 }
 
 func (w *world) engine() *engine.Engine {
+	veil := &engine.Veil{}
+	veil.Hide(engine.NewSecret("a secret that nobody tells"))
 	return &engine.Engine{
-		Journal: w.journal, Kinds: w.oracle.Kinds(), Peers: w.peers,
-		Clock: engine.Clock{Time: func() time.Time {
+		Veil:    veil,
+		Journal: w.journal, Kinds: w.oracle.Kinds(), Peers: w.peers, Other: w.other,
+		Clock: engine.Clock{Pace: w.pace, Time: func() time.Time {
 			w.ticks++
 			return time.Date(2026, 3, 2, 20, 0, w.ticks, 0, time.UTC)
 		}},

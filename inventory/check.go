@@ -16,39 +16,58 @@ var (
 	addressRE = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?$`)
 )
 
-func (l *loading) checkPort(b *hclsyntax.Block, port *int) {
-	if port != nil && (*port < 1 || *port > 65535) {
-		l.report(b.Body.Attributes["port"].Expr.Range(), fmt.Sprintf("%d is not a port", *port), "ports are 1 to 65535")
+// checkReach looks at what a host block and the defaults block share.
+func (l *loading) checkReach(b *hclsyntax.Block, r reach) {
+	attrs := b.Body.Attributes
+	if r.Port != nil && (*r.Port < 1 || *r.Port > 65535) {
+		l.report(attrs["port"].Expr.Range(), fmt.Sprintf("%d is not a port", *r.Port), "ports are 1 to 65535")
+	}
+	if a := attrs["user"]; a != nil && r.User != "" && !userRE.MatchString(r.User) {
+		l.report(a.Expr.Range(), fmt.Sprintf("%q cannot be a user", r.User), `write the login name alone, such as "root"`)
+	}
+	if r.Jump != nil && r.Control != nil {
+		l.report(attrs["jump"].NameRange, "jump and control_path are two ways to the same host", "keep one of them: behind a control socket the way is the master's business")
+	}
+	for _, name := range []string{"jump", "control_path", "ssh_config"} {
+		if a := attrs[name]; a != nil && l.inv.Lab != nil {
+			l.report(a.NameRange, "a lab's hosts need no "+name, "take it away: hcrun starts them on this machine")
+		}
 	}
 }
 
-func (l *loading) checkUser(b *hclsyntax.Block, user string) {
-	if a := b.Body.Attributes["user"]; a != nil && user != "" && !userRE.MatchString(user) {
-		l.report(a.Expr.Range(), fmt.Sprintf("%q cannot be a user", user), `write the login name alone, such as "root"`)
-	}
-}
-
-func (l *loading) address(b *hclsyntax.Block, address string) {
-	a, given := b.Body.Attributes["address"]
+// address checks where a host is said to be; only the local ssh client may be left to say it.
+func (l *loading) address(b *hclsyntax.Block, h Host) {
+	a := b.Body.Attributes["address"]
 	switch {
-	case l.inv.Lab != nil && given:
+	case l.inv.Lab != nil && a != nil:
 		l.report(a.NameRange, "a lab's hosts have no address", "take it away: hcrun starts them on this machine")
-	case l.inv.Lab != nil:
-	case !given:
+	case l.inv.Lab != nil, a == nil && h.SSHConfig:
+	case a == nil:
 		l.report(b.DefRange(), lang.Header(b)+" has no address", `write address = "..." in it`)
-	case l.diags.HasErrors() && address == "":
+	case l.diags.HasErrors() && h.Address == "":
+	default:
+		if what, instead := addressFault(h.Address); what != "" {
+			l.report(a.Expr.Range(), what, instead)
+		}
+	}
+}
+
+// addressFault is what is wrong with a host name or an IP address, "" if nothing is.
+func addressFault(address string) (what, instead string) {
+	switch {
 	case address == "":
-		l.report(a.Expr.Range(), "the address is empty", "write a host name or an IP address")
+		return "the address is empty", "write a host name or an IP address"
 	case net.ParseIP(address) != nil:
 	case strings.Contains(address, "://"):
-		l.report(a.Expr.Range(), fmt.Sprintf("%q is a URL", address), "write only the host name or IP address")
+		return fmt.Sprintf("%q is a URL", address), "write only the host name or IP address"
 	case strings.Contains(address, "@"):
-		l.report(a.Expr.Range(), fmt.Sprintf("%q holds a user", address), `write user = "..." beside the address`)
+		return fmt.Sprintf("%q holds a user", address), `write user = "..." beside the address`
 	case strings.HasPrefix(address, "["):
-		l.report(a.Expr.Range(), fmt.Sprintf("%q has brackets", address), "write an IPv6 address without them, and port = ... beside it")
+		return fmt.Sprintf("%q has brackets", address), "write an IPv6 address without them, and port = ... beside it"
 	case strings.Contains(address, ":"):
-		l.report(a.Expr.Range(), fmt.Sprintf("%q holds a port", address), "write port = ... beside the address")
+		return fmt.Sprintf("%q holds a port", address), "write port = ... beside the address"
 	case !addressRE.MatchString(address) || strings.Contains(address, ".."):
-		l.report(a.Expr.Range(), fmt.Sprintf("%q is not an address", address), "write a host name or an IP address")
+		return fmt.Sprintf("%q is not an address", address), "write a host name or an IP address"
 	}
+	return "", ""
 }

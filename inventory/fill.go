@@ -13,32 +13,27 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// fill says how to reach a host: by its own word, else the defaults', else the usual.
-func (l *loading) fill(h *Host, own reach) {
-	d := l.defaults
-	h.User, h.Port, h.ConnectTimeout = defaultUser, defaultPort, defaultTimeout
-	for _, r := range []reach{d, own} {
-		if r.User != "" {
-			h.User = r.User
+// fill says how to reach a host: by its own word, which came from there, else the defaults', else the usual.
+func (l *loading) fill(h *Host, own reach, from string) {
+	h.User, h.Port, h.ConnectTimeout, h.From = defaultUser, defaultPort, defaultTimeout, map[string]string{}
+	for _, r := range []struct {
+		reach
+		from string
+	}{{l.defaults, FromDefaults}, {own, from}} {
+		set := func(setting string, given bool, to func()) {
+			if given {
+				to()
+				h.From[setting] = r.from
+			}
 		}
-		if r.Port != nil {
-			h.Port = *r.Port
-		}
-		if r.Timeout != 0 {
-			h.ConnectTimeout = time.Duration(r.Timeout)
-		}
-		if r.Become != nil {
-			h.Become = *r.Become
-		}
-		if r.Agent != nil {
-			h.Agent = r.Agent
-		}
-		if r.Identities != nil {
-			h.Identities = l.files(r.Identities)
-		}
-		if r.KnownHosts != nil {
-			h.KnownHosts = l.files(r.KnownHosts)
-		}
+		set("user", r.User != "", func() { h.User = r.User })
+		set("port", r.Port != nil, func() { h.Port = *r.Port })
+		set("connect_timeout", r.Timeout != 0, func() { h.ConnectTimeout = time.Duration(r.Timeout) })
+		set("become", r.Become != nil, func() { h.Become = *r.Become })
+		set("agent", r.Agent != nil, func() { h.Agent = r.Agent })
+		set("identity_files", r.Identities != nil, func() { h.Identities = l.files(r.Identities) })
+		set("known_hosts", r.KnownHosts != nil, func() { h.KnownHosts = l.files(r.KnownHosts) })
+		set("ssh_config", r.SSHConfig != nil, func() { h.SSHConfig = *r.SSHConfig })
 		for k, v := range r.Vars {
 			setVar(h, k, v)
 		}

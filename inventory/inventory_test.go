@@ -29,7 +29,7 @@ func env(pairs ...string) func(string) (string, bool) {
 // TestBroken reads every inventory below testdata and compares what is said of it.
 func TestBroken(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.hcl")
-	if err != nil || len(files) < 20 {
+	if err != nil || len(files) < 40 {
 		t.Fatalf("%d inventories, %v", len(files), err)
 	}
 	for _, path := range files {
@@ -112,13 +112,24 @@ group "w" {
 `)
 	yes, no := true, false
 	known := []string{"/etc/ssh/known", filepath.Join(filepath.Dir(i.Path), "beside")}
+	from := func(by string, settings ...string) map[string]string {
+		all := map[string]string{"address": FromHost}
+		for _, s := range []string{"user", "port", "identity_files", "known_hosts", "agent", "become", "connect_timeout"} {
+			all[s] = FromDefaults
+		}
+		for _, s := range settings {
+			all[s] = by
+		}
+		return all
+	}
 	want := []Host{
 		{Name: "a", Address: "a.example.org", Port: 2222, User: "ops", Identities: []string{"/keys/ed25519"}, Agent: &no, KnownHosts: known, Become: true,
-			ConnectTimeout: 3 * time.Second, FailureDomain: "rack-a", Switch: "weak", Vars: map[string]any{"zone": "default", "rack": "group", "own": "group"}, Groups: []string{"g"}},
+			ConnectTimeout: 3 * time.Second, FailureDomain: "rack-a", Switch: "weak", Vars: map[string]any{"zone": "default", "rack": "group", "own": "group"}, Groups: []string{"g"}, From: from("")},
 		{Name: "b", Address: "10.0.0.2", Port: 22, User: "root", Agent: &yes, KnownHosts: known,
-			ConnectTimeout: 20 * time.Second, Vars: map[string]any{"zone": "default", "rack": "group", "own": "host"}, Groups: []string{"g", "w"}},
+			ConnectTimeout: 20 * time.Second, Vars: map[string]any{"zone": "default", "rack": "group", "own": "host"}, Groups: []string{"g", "w"},
+			From: from(FromHost, "user", "port", "identity_files", "agent", "become", "connect_timeout")},
 		{Name: "c", Address: "fd00::3", Port: 2222, User: "ops", Identities: []string{"/keys/ed25519"}, Agent: &no, KnownHosts: known, Become: true,
-			ConnectTimeout: 3 * time.Second, Vars: map[string]any{"zone": "default", "rack": "default", "own": "default"}},
+			ConnectTimeout: 3 * time.Second, Vars: map[string]any{"zone": "default", "rack": "default", "own": "default"}, From: from("")},
 	}
 	if !reflect.DeepEqual(i.Hosts, want) {
 		t.Errorf("\n%+v\n%+v", i.Hosts, want)
@@ -154,79 +165,6 @@ func TestStock(t *testing.T) {
 	}
 	if i.Lab == nil || i.Lab.Pace != 20 || len(i.Hosts) != 3 || i.Hosts[0].Address != "" {
 		t.Errorf("%+v %+v", i.Lab, i.Hosts)
-	}
-}
-
-const three = `
-host "master1" { address = "10.0.0.1" }
-host "master2" { address = "10.0.0.2" }
-host "master3" { address = "10.0.0.3" }
-host "worker10" { address = "10.0.0.4" }
-group "control_plane" { hosts = ["master3", "master1", "master2"] }
-group "odd" { hosts = ["master1", "master3"] }
-`
-
-func TestSelect(t *testing.T) {
-	i := load(t, three)
-	for pattern, want := range map[string]string{
-		"master2":                       "master2",
-		"control_plane":                 "master1 master2 master3",
-		"all":                           "master1 master2 master3 worker10",
-		"master*":                       "master1 master2 master3",
-		"master[13]":                    "master1 master3",
-		"master[1:2]":                   "master1 master2",
-		"worker[01:12]":                 "worker10",
-		"worker[001:120]":               "",
-		"worker[1:12]":                  "worker10",
-		"master3,master1":               "master1 master3",
-		"master3:master1":               "master1 master3",
-		" master1 , master2 ":           "master1 master2",
-		"master1,master1":               "master1",
-		"control_plane:!master3":        "master1 master2",
-		"!master3,control_plane":        "master1 master2",
-		"control_plane:&odd":            "master1 master3",
-		"all:&control_plane:&odd":       "master1 master3",
-		"control_plane:&odd:!master[1]": "master3",
-		"odd,worker10":                  "master1 master3 worker10",
-		"":                              "",
-		" ":                             "",
-		",":                             "",
-		"!master1":                      "",
-		"&odd":                          "",
-		"master4":                       "",
-		"master1,master4":               "",
-		"master[":                       "",
-		"[1:2":                          "",
-		"odd:!odd":                      "",
-		"master1:22":                    "",
-		"Master1":                       "",
-		"!":                             "",
-		"al":                            "",
-	} {
-		hosts, err := i.Select(pattern)
-		var names []string
-		for _, h := range hosts {
-			names = append(names, h.Name)
-		}
-		if got := strings.Join(names, " "); got != want || (err == nil) != (want != "") {
-			t.Errorf("%q: %q, %v; want %q", pattern, got, err, want)
-		}
-	}
-}
-
-func TestSelectSays(t *testing.T) {
-	i := load(t, three)
-	for pattern, want := range map[string]string{
-		"":             "all, control_plane, master1, master2, master3, odd, worker10",
-		"mastr1":       `did you mean "master1"?`,
-		"controlplane": `did you mean "control_plane"?`,
-		"zzzzzz":       "there is: all,",
-		"odd:!odd":     "leaves no host",
-	} {
-		_, err := i.Select(pattern)
-		if _, ok := errors.AsType[*lang.Error](err); !ok || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v; want %q", pattern, err, want)
-		}
 	}
 }
 

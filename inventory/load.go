@@ -38,6 +38,9 @@ type reach struct {
 	KnownHosts []string       `hcl:"known_hosts,optional"`
 	Become     *bool          `hcl:"become,optional"`
 	Timeout    timeout        `hcl:"connect_timeout,optional"`
+	Jump       []string       `hcl:"jump,optional"`
+	Control    *string        `hcl:"control_path,optional"`
+	SSHConfig  *bool          `hcl:"ssh_config,optional"`
 	Vars       map[string]any `hcl:"vars,optional"`
 }
 
@@ -69,13 +72,16 @@ var nameRE = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,63}$`)
 
 // loading is one inventory being read.
 type loading struct {
-	inv      *Inventory
-	scope    *lang.Scope
-	defaults reach
-	own      map[string]map[string]any // by host: the variables of its own block
-	given    map[string]string         // by "HOST VARIABLE": the group that gave it
-	first    map[string]hcl.Range      // by "host NAME" and the like: where it was seen
-	diags    hcl.Diagnostics
+	inv   *Inventory
+	scope *lang.Scope
+
+	defaults   reach
+	defaultsAt *hclsyntax.Block
+	ways       map[string]way            // by host: its own jump hosts, or those of the defaults
+	own        map[string]map[string]any // by host: the variables of its own block
+	given      map[string]string         // by "HOST VARIABLE": the group that gave it
+	first      map[string]hcl.Range      // by "host NAME" and the like: where it was seen
+	diags      hcl.Diagnostics
 }
 
 // Load reads an inventory; env answers the function env. It never connects. Its errors are *lang.Error:
@@ -86,7 +92,8 @@ func Load(path string, env func(string) (string, bool)) (*Inventory, error) {
 		return nil, lang.AsError(lang.Here(hcl.Range{}, err.Error(), `name another inventory with -i`), nil)
 	}
 	sources := map[string][]byte{path: src}
-	l := &loading{inv: &Inventory{Path: path}, first: map[string]hcl.Range{}, own: map[string]map[string]any{}, given: map[string]string{},
+	l := &loading{inv: &Inventory{Path: path, sources: sources, asks: map[string]hcl.Range{}}, ways: map[string]way{},
+		first: map[string]hcl.Range{}, own: map[string]map[string]any{}, given: map[string]string{},
 		scope: &lang.Scope{Values: map[string]cty.Value{}, Functions: lang.Functions(env), Sources: sources,
 			Elsewhere: map[string]string{"var": "inventories have no variables; write env(\"NAME\")", "local": "inventories have no locals", "node": "node is known in playbooks"}}}
 	body, diags := lang.Parse(path, src, `an inventory lists hosts: host "master1" { address = "..." }`)
@@ -128,6 +135,7 @@ func (l *loading) read(body *hclsyntax.Body) {
 	if len(l.inv.Hosts) == 0 && !l.diags.HasErrors() {
 		l.report(hcl.Range{Filename: l.inv.Path, Start: hcl.InitialPos, End: hcl.InitialPos}, "the inventory lists no host", `write host "NAME" { address = "..." }`)
 	}
+	l.jumps()
 	for i := range l.inv.Hosts {
 		for _, g := range l.inv.Groups {
 			if slices.Contains(g.Hosts, l.inv.Hosts[i].Name) {
@@ -192,23 +200,26 @@ func (l *loading) lab(b *hclsyntax.Block) {
 
 func (l *loading) defaultsBlock(b *hclsyntax.Block) {
 	l.decode(b, &l.defaults)
-	l.checkPort(b, l.defaults.Port)
-	l.checkUser(b, l.defaults.User)
+	l.checkReach(b, l.defaults)
+	l.defaultsAt = b
 }
 
 func (l *loading) host(b *hclsyntax.Block) {
 	var hb hostBlock
 	var own reach
 	l.decode(b, &hb, &own)
-	l.checkPort(b, own.Port)
-	l.checkUser(b, own.User)
-	l.address(b, hb.Address)
+	l.checkReach(b, own)
 	if hb.Switch != "" && hb.Switch != "weak" {
 		l.report(b.Body.Attributes["switch"].Expr.Range(), fmt.Sprintf("switch is %q", hb.Switch), `write "weak" for a host without systemd, or leave it out`)
 	}
 	h := Host{Name: b.Labels[0], Address: hb.Address, FailureDomain: hb.FailureDomain, Switch: hb.Switch}
 	l.own[h.Name] = own.Vars
-	l.fill(&h, own)
+	l.fill(&h, own, FromHost)
+	if b.Body.Attributes["address"] != nil {
+		h.From["address"] = FromHost
+	}
+	l.address(b, h)
+	l.way(&h, own, b)
 	l.inv.Hosts = append(l.inv.Hosts, h)
 }
 

@@ -1,11 +1,7 @@
 package inventory
 
 import (
-	"fmt"
-	"path"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -30,35 +26,80 @@ func (i *Inventory) hostNames() []string {
 	return names
 }
 
-// words are all that a pattern may name.
-func (i *Inventory) words() []string {
-	words := append(i.hostNames(), "all")
+func (i *Inventory) groupNames() []string {
+	var names []string
 	for _, g := range i.Groups {
-		words = append(words, g.Name)
+		names = append(names, g.Name)
 	}
-	return words
+	return names
 }
 
-// Select is the hosts that a pattern names, in the inventory's order. A pattern is one or more of host
-// names, groups, "all", globs and ranges such as master[1:2], with "," or ":" between them; "!x" takes x away again and "&x" keeps only
-// what is in x as well, whatever their place. An empty pattern, a word that matches nothing and a pattern
-// that leaves nothing are errors: a pattern never widens.
+// words are all that a pattern may name.
+func (i *Inventory) words() []string { return append(append(i.hostNames(), "all"), i.groupNames()...) }
+
+// Select is the hosts that a pattern names, in the inventory's order. A pattern is one or more terms with ","
+// or ":" between them: host names, groups, "all", globs (master*, master[13], master[!3]), ranges
+// (master[1:3]; a leading zero asks for as many digits) and regular expressions (~master[12]: RE2, which has
+// to match at the beginning of the name, as in Ansible). "!x" takes x away again and "&x" keeps only what is
+// in x as well, whatever their place. An empty pattern, a term that matches nothing, even one that is taken
+// away, and a pattern that leaves nothing are errors: a pattern never widens. Errors are *lang.Error.
 func (i *Inventory) Select(pattern string) ([]Host, error) {
-	wrong := func(what, instead string) error {
-		return lang.AsError(lang.Here(hcl.Range{Filename: "pattern " + pattern}, what, instead), nil)
+	rng := hcl.Range{Filename: "pattern " + pattern}
+	var all []term
+	for _, t := range split(pattern) {
+		all = append(all, term{text: t.text, rng: rng})
 	}
-	var in, only, out []string
-	for _, word := range words(pattern) {
-		list, bare := &in, strings.TrimSpace(word)
-		switch {
-		case strings.HasPrefix(bare, "!"):
-			list, bare = &out, bare[1:]
-		case strings.HasPrefix(bare, "&"):
-			list, bare = &only, bare[1:]
+	return i.pick(all, rng, nil)
+}
+
+// Limit is Select for what an operator types: "@FILE" stands for the patterns in a file, one a line; what
+// follows a # there is a remark.
+func (i *Inventory) Limit(pattern string) ([]Host, error) {
+	path, ok := strings.CutPrefix(strings.TrimSpace(pattern), "@")
+	if !ok {
+		return i.Select(pattern)
+	}
+	src, err := lang.ReadFile(path)
+	if err != nil {
+		return nil, lang.AsError(lang.Here(hcl.Range{Filename: "pattern " + pattern}, err.Error(), "@FILE names a file of patterns, one a line"), nil)
+	}
+	var all []term
+	number, at := 0, 0
+	for line := range strings.Lines(string(src)) {
+		number++
+		text, _, _ := strings.Cut(strings.TrimRight(line, "\r\n"), "#")
+		for _, t := range split(text) {
+			start := hcl.Pos{Line: number, Column: t.at + 1, Byte: at + t.at}
+			end := hcl.Pos{Line: number, Column: t.at + 1 + len(t.text), Byte: at + t.at + len(t.text)}
+			all = append(all, term{t.text, hcl.Range{Filename: path, Start: start, End: end}})
 		}
-		names, ok := i.named(bare)
-		if !ok {
-			return nil, wrong("there is no host or group "+quote(bare)+" in "+i.Path, lang.DidYouMean(bare, i.words()))
+		at += len(line)
+	}
+	return i.pick(all, hcl.Range{Filename: path}, map[string][]byte{path: src})
+}
+
+// term is one part of a pattern, with its "!" or "&", and where it stands.
+type term struct {
+	text string
+	rng  hcl.Range
+}
+
+// pick is the hosts that the terms name; whole is the place of them all.
+func (i *Inventory) pick(terms []term, whole hcl.Range, sources map[string][]byte) ([]Host, error) {
+	var in, only, out []string
+	var diags hcl.Diagnostics
+	for _, t := range terms {
+		list, word := &in, t.text
+		switch {
+		case strings.HasPrefix(word, "!"):
+			list, word = &out, word[1:]
+		case strings.HasPrefix(word, "&"):
+			list, word = &only, word[1:]
+		}
+		names, fault := i.named(strings.TrimSpace(word))
+		if fault != nil {
+			diags = append(diags, lang.Diag(t.rng, fault.what, fault.instead))
+			continue
 		}
 		if list == &only && only != nil {
 			only = slices.DeleteFunc(only, func(n string) bool { return !slices.Contains(names, n) })
@@ -66,8 +107,11 @@ func (i *Inventory) Select(pattern string) ([]Host, error) {
 		}
 		*list = append(*list, names...)
 	}
-	if len(in) == 0 {
-		return nil, wrong("the pattern names nobody", "there is: "+lang.List(i.words()))
+	if len(in) == 0 && len(diags) == 0 {
+		diags = lang.Here(whole, "the pattern names nobody", "there is: "+lang.List(i.words()))
+	}
+	if err := lang.AsError(diags, sources); err != nil {
+		return nil, err
 	}
 	var hosts []Host
 	for _, h := range i.Hosts {
@@ -76,70 +120,46 @@ func (i *Inventory) Select(pattern string) ([]Host, error) {
 		}
 	}
 	if len(hosts) == 0 {
-		return nil, wrong("the pattern leaves no host", "what it names is taken away again by the rest of it")
+		return nil, lang.AsError(lang.Here(whole, "the pattern leaves no host", "what it names is taken away again by the rest of it"), sources)
 	}
 	return hosts, nil
 }
 
-// words takes a pattern apart at "," and ":", but not within brackets.
-func words(pattern string) []string {
-	depth := 0
-	return strings.FieldsFunc(pattern, func(r rune) bool {
-		switch r {
-		case '[':
-			depth++
-		case ']':
-			depth--
-		}
-		return depth <= 0 && (r == ',' || r == ':')
-	})
-}
-
-var rangeRE = regexp.MustCompile(`^(.*)\[(\d{1,6}):(\d{1,6})\](.*)$`)
-
-// inRange reports whether a word such as "master[1:3]" means this name. Bounds with a leading zero ask
-// for as many digits: "node[01:12]".
-func inRange(word, name string) bool {
-	m := rangeRE.FindStringSubmatch(word)
-	if m == nil || len(name) < len(m[1])+len(m[4]) || !strings.HasPrefix(name, m[1]) || !strings.HasSuffix(name, m[4]) {
-		return false
+// named is the hosts that one word of a pattern names, as a host's name or a group's.
+func (i *Inventory) named(word string) ([]string, *fault) {
+	if word == "all" { // exactly: a glob or regular expression that matches it does not mean everything
+		return i.hostNames(), nil
 	}
-	digits := name[len(m[1]) : len(name)-len(m[4])]
-	n, err := strconv.Atoi(digits)
-	from, _ := strconv.Atoi(m[2])
-	to, _ := strconv.Atoi(m[3])
-	width := 0
-	if m[2][0] == '0' {
-		width = len(m[2])
+	match, fault := compile(word)
+	if fault != nil {
+		return nil, fault
 	}
-	return err == nil && from <= n && n <= to && digits == fmt.Sprintf("%0*d", width, n)
-}
-
-func quote(s string) string { return `"` + s + `"` }
-
-// named is the hosts that one word of a pattern names; ok is false when there is none.
-func (i *Inventory) named(word string) (names []string, ok bool) {
-	if word == "all" {
-		return i.hostNames(), true
-	}
+	var names []string
 	for _, g := range i.Groups {
-		if match(word, g.Name) {
+		if match(g.Name) {
 			names = append(names, g.Hosts...)
 		}
 	}
 	for _, name := range i.hostNames() {
-		if match(word, name) {
+		if match(name) {
 			names = append(names, name)
 		}
 	}
-	return names, len(names) > 0
+	if len(names) == 0 {
+		return nil, i.nobody(word)
+	}
+	return names, nil
 }
 
-// match reports whether a name, glob or range means this name. A glob that cannot be read matches nothing.
-func match(word, name string) bool {
-	if rangeRE.MatchString(word) {
-		return inRange(word, name)
+// nobody is the fault of a word that matches nothing.
+func (i *Inventory) nobody(word string) *fault {
+	if base, _, ok := strings.Cut(word, "["); ok && slices.Contains(i.groupNames(), base) {
+		return &fault{"no host or group in " + i.Path + " matches " + quote(word), "hosts are not picked by their place in a group: name them"}
 	}
-	ok, err := path.Match(word, name)
-	return err == nil && ok
+	if strings.ContainsAny(word, "~*?[") {
+		return &fault{"no host or group in " + i.Path + " matches " + quote(word), "there is: " + lang.List(i.words())}
+	}
+	return &fault{"there is no host or group " + quote(word) + " in " + i.Path, lang.DidYouMean(word, i.words())}
 }
+
+func quote(s string) string { return `"` + s + `"` }

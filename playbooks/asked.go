@@ -3,6 +3,8 @@ package playbooks
 import (
 	"github.com/zclconf/go-cty/cty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"github.com/hcrun/hcrun/playbooks/lang"
 )
 
 // asked answers env() and remembers what was asked for.
@@ -32,15 +34,21 @@ func (a *asked) hashes() map[string]string {
 	return all
 }
 
-// hashValues is a hash of each attribute of an object.
+// hashValues is a hash of each attribute of an object. Of a sensitive one it is so short that it tells a change
+// and confirms no guess.
 func hashValues(object cty.Value) map[string]string {
 	all := map[string]string{}
 	if !object.IsWhollyKnown() || object.IsNull() {
 		return all // there were errors, and nothing will be run
 	}
 	for name, v := range object.AsValueMap() {
-		if b, err := ctyjson.Marshal(v, cty.DynamicPseudoType); err == nil {
-			all[name] = hashOf(b)
+		b, err := ctyjson.Marshal(lang.Bare(v), cty.DynamicPseudoType)
+		if err != nil {
+			continue
+		}
+		all[name] = hashOf(b)
+		if lang.IsSensitive(v) {
+			all[name] = all[name][:4]
 		}
 	}
 	return all

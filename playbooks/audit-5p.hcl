@@ -55,11 +55,11 @@ variable "loki_selector" {
 }
 
 locals {
-  manifest  = "/etc/kubernetes/manifests/kube-apiserver.yaml"
-  policy    = "/etc/kubernetes/audit-policy.yaml"
-  log_dir   = "/var/log/kubernetes"
-  log       = "${local.log_dir}/audit.log"
-  readyz    = "https://127.0.0.1:6443/readyz"
+  manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+  policy   = "/etc/kubernetes/audit-policy.yaml"
+  log_dir  = "/var/log/kubernetes"
+  log      = "${local.log_dir}/audit.log"
+  readyz   = "https://127.0.0.1:6443/readyz"
 
   # The current log and the rotated ones, all full.
   worst_case = "${(var.max_backups + 1) * var.max_size_mib}MiB"

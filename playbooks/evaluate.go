@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/hcrun/hcrun/engine"
@@ -16,22 +15,29 @@ import (
 // elsewhere says of names that are known in some places only where that is.
 func elsewhere() map[string]string {
 	return map[string]string{
-		"each":  "each.key and each.value are known in a task that has for_each",
-		"node":  "node.name, node.address, node.groups and node.vars are known in tasks, gates and locals",
-		"local": "local values are known in tasks, gates, the schedule and other locals",
-		"var":   "variables are known everywhere but in the playbook block and in a variable's default",
-		"host":  "did you mean node?",
-		"item":  "did you mean each.value?",
+		"each":   "each.key and each.value are known in a task that has for_each",
+		"node":   "node.name, node.address, node.failure_domain, node.groups and node.vars are known in tasks, gates and locals",
+		"local":  "local values are known in tasks, gates, the schedule and other locals",
+		"secret": "secrets are known in the playbook's own tasks and locals; an included file gets one with vars = { NAME = secret.NAME }",
+		"var":    "variables are known everywhere but in the playbook block and in a variable's default",
+		"host":   "did you mean node?",
+		"item":   "did you mean each.value?",
+		"task":   "a task cannot see another: all is planned before anything is done; a value that both need is a local",
+		"gate":   "a gate cannot be referred to: all is planned before anything is done",
+		"self":   "a task cannot refer to itself; a value that it needs twice is a local",
+		"count":  "for_each makes many steps of one block; each.key and each.value tell them apart",
+		"path":   "local files are named relative to the playbook's root, as in file(\"files/motd\")",
 	}
 }
 
 // unknownNode stands for the node while there is none.
 func unknownNode() cty.Value {
 	return cty.ObjectVal(map[string]cty.Value{
-		"name":    cty.UnknownVal(cty.String).RefineNotNull(),
-		"address": cty.UnknownVal(cty.String).RefineNotNull(),
-		"groups":  cty.UnknownVal(cty.List(cty.String)).RefineNotNull(),
-		"vars":    cty.DynamicVal,
+		"name":           cty.UnknownVal(cty.String).RefineNotNull(),
+		"address":        cty.UnknownVal(cty.String).RefineNotNull(),
+		"failure_domain": cty.UnknownVal(cty.String).RefineNotNull(),
+		"groups":         cty.UnknownVal(cty.List(cty.String)).RefineNotNull(),
+		"vars":           cty.DynamicVal,
 	})
 }
 
@@ -49,10 +55,11 @@ func (n Node) value() cty.Value {
 		vars = map[string]any{}
 	}
 	return cty.ObjectVal(map[string]cty.Value{
-		"name":    cty.StringVal(n.Name),
-		"address": cty.StringVal(n.Address),
-		"groups":  groups,
-		"vars":    lang.FromGo(vars),
+		"name":           cty.StringVal(n.Name),
+		"address":        cty.StringVal(n.Address),
+		"failure_domain": cty.StringVal(n.FailureDomain),
+		"groups":         groups,
+		"vars":           lang.FromGo(vars),
 	})
 }
 
@@ -64,32 +71,46 @@ type evaluated struct {
 }
 
 func (f *File) evaluate(node cty.Value) (evaluated, hcl.Diagnostics) {
-	scope := f.base.With("var", f.vars).With("node", node)
-	locals, diags := evaluateLocals(f.body.locals, scope)
-	scope = scope.With("local", locals)
-	s, more := decodeSchedule(f.body.schedule, scope)
-	diags = append(diags, more...)
-	m := &making{kinds: f.kinds, scope: scope}
-	for _, b := range f.body.gates {
-		m.gateBlock(b)
-	}
-	for _, b := range f.body.tasks {
-		m.task(b)
-	}
-	return evaluated{schedule: s, steps: m.steps, gates: m.gates}, append(diags, m.diags...)
+	f.base.Budget.Renew()
+	m, schedule, diags := f.make(f.body, f.vars, node)
+	return evaluated{schedule: schedule, steps: m.steps, gates: m.gates}, diags
 }
 
-// playbook is the engine's form of the steps and gates that are wanted, with the block of each.
-func (f *File) playbook(e evaluated, wanted func(made) bool) (pb *engine.Playbook, steps, gates []*hclsyntax.Block) {
-	pb = &engine.Playbook{Name: f.Name(), Description: f.header.Description, Hosts: f.header.Hosts, Schedule: e.schedule}
+// make evaluates one file and those that it includes. A schedule and secrets are the playbook's own.
+func (f *File) make(p *part, vars, node cty.Value) (*making, engine.Schedule, hcl.Diagnostics) {
+	scope := f.base.With("var", vars).With("node", node)
+	if p.include == nil {
+		scope = scope.With("secret", f.secret)
+	}
+	locals, diags := evaluateLocals(p.locals, scope)
+	scope = scope.With("local", locals)
+	schedule, more := decodeSchedule(p.schedule, scope)
+	diags = append(diags, more...)
+	m := &making{kinds: f.kinds, scope: scope, part: p}
+	for _, b := range p.steps {
+		switch b.Type {
+		case "gate":
+			m.gateBlock(b)
+		case "task":
+			m.task(b)
+		case "include":
+			f.included(m, b, node)
+		}
+	}
+	return m, schedule, p.within(append(diags, m.diags...))
+}
+
+// playbook is the engine's form of the steps and gates that are wanted, with what each was made from.
+func (f *File) playbook(e evaluated, wanted func(made) bool) (pb *engine.Playbook, steps, gates []made) {
+	pb = &engine.Playbook{Name: f.Name(), Description: f.header.Description, Hosts: f.header.Hosts, Schedule: e.schedule, Secrets: slices.Clone(f.secrets)}
 	for _, m := range e.steps {
 		if wanted(m) {
-			pb.Steps, steps = append(pb.Steps, m.step), append(steps, m.block)
+			pb.Steps, steps = append(pb.Steps, m.step), append(steps, m)
 		}
 	}
 	for _, m := range e.gates {
 		if wanted(m) {
-			pb.Gates, gates = append(pb.Gates, *m.gate), append(gates, m.block)
+			pb.Gates, gates = append(pb.Gates, *m.gate), append(gates, m)
 		}
 	}
 	return pb, steps, gates
@@ -134,7 +155,7 @@ func (f *File) For(n Node) (*engine.Playbook, error) {
 }
 
 // explained turns what the engine says of a playbook into findings at the lines it is about.
-func (f *File) explained(err error, steps, gates []*hclsyntax.Block) hcl.Diagnostics {
+func (f *File) explained(err error, steps, gates []made) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, one := range flatten(err) {
 		if _, ok := errors.AsType[*engine.ScheduleError](one); ok {
@@ -146,18 +167,16 @@ func (f *File) explained(err error, steps, gates []*hclsyntax.Block) hcl.Diagnos
 			diags = append(diags, lang.DiagOf(f.body.playbook.DefRange(), one, ""))
 			continue
 		}
+		from := steps
+		if step.Gate {
+			from = gates
+		}
+		m := from[step.Index]
 		for _, part := range flatten(step.Err) {
-			diags = append(diags, lang.DiagOf(place(blockOf(step, steps, gates), part), part, ""))
+			diags = append(diags, m.part.within(hcl.Diagnostics{lang.DiagOf(place(m.block, part), part, "")})...)
 		}
 	}
 	return diags
-}
-
-func blockOf(e *engine.StepError, steps, gates []*hclsyntax.Block) *hclsyntax.Block {
-	if e.Gate {
-		return gates[e.Index]
-	}
-	return steps[e.Index]
 }
 
 // flatten takes joined errors apart.

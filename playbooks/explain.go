@@ -2,6 +2,7 @@ package playbooks
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -23,7 +24,7 @@ func place(b *hclsyntax.Block, err error) hcl.Range {
 	if a := b.Body.Attributes[name]; a != nil {
 		return a.Expr.Range()
 	}
-	for _, inner := range b.Body.Blocks {
+	for _, inner := range written(b.Body.Blocks) {
 		if inner.Type == name && rest == "" {
 			return inner.DefRange()
 		}
@@ -41,16 +42,34 @@ func (f *File) Explain(err error) string {
 	if !ok {
 		return ""
 	}
-	blocks := f.body.tasks
+	typ, what := "task", ""
 	if step.Gate {
-		blocks = f.body.gates
+		typ = "gate"
 	}
 	base, _, _ := strings.Cut(step.Name, "[")
-	for _, b := range blocks {
-		if b.Labels[0] == step.Kind && b.Labels[1] == base {
+	f.body.walk(func(p *part, b *hclsyntax.Block) {
+		if what == "" && b.Type == typ && b.Labels[0] == step.Kind && p.prefix+b.Labels[1] == base {
 			rng := place(b, step.Err)
-			return lang.Place(rng) + "\n" + lang.Snippet(rng, f.sources[f.filename])
+			what = lang.Place(rng) + p.from() + "\n" + lang.Snippet(rng, f.sources[rng.Filename])
+		}
+	})
+	return what
+}
+
+// written are the blocks of a body, of a dynamic one the content under its name.
+func written(blocks hclsyntax.Blocks) hclsyntax.Blocks {
+	all := slices.Clone(blocks)
+	for i, b := range all {
+		if b.Type != "dynamic" || len(b.Labels) != 1 {
+			continue
+		}
+		for _, inner := range b.Body.Blocks {
+			if inner.Type == "content" {
+				content := *inner
+				content.Type = b.Labels[0]
+				all[i] = &content
+			}
 		}
 	}
-	return ""
+	return all
 }

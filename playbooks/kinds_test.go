@@ -15,7 +15,7 @@ type copyTask struct {
 	Source      string         `hcl:"source" json:"source"`
 	Destination string         `hcl:"destination" json:"destination"`
 	Mode        engine.Mode    `hcl:"mode,optional" json:"mode,omitempty"`
-	Vars        map[string]any `hcl:"vars,optional" json:"vars,omitempty"`
+	Vars        map[string]any `hcl:"vars,optional" json:"vars,omitempty" sensitive:"ok"`
 	content     string
 }
 
@@ -46,6 +46,7 @@ type probeTask struct {
 	TLS     *bool             `hcl:"tls,optional" json:"tls,omitempty"`
 	Match   map[string]string `hcl:"match,optional" json:"match,omitempty"`
 	Args    []string          `hcl:"args,optional" json:"args,omitempty"`
+	Token   string            `hcl:"token,optional" json:"token,omitempty" sensitive:"ok"` // against the rule
 	Node    *probeNode        `hcl:"node,block" json:"node,omitempty"`
 }
 
@@ -69,7 +70,7 @@ type patchTask struct {
 
 type patchFlags struct {
 	At     string            `hcl:"at,label" json:"at"`
-	Set    map[string]string `hcl:"set,optional" json:"set,omitempty"`
+	Set    map[string]string `hcl:"set,optional" json:"set,omitempty" sensitive:"ok"`
 	Remove []string          `hcl:"remove,optional" json:"remove,omitempty"`
 }
 
@@ -96,10 +97,20 @@ func (t *patchTask) Prepare(fs.FS) error {
 
 func (t *patchTask) Plan(context.Context, engine.Look) ([]engine.Change, error) { return nil, nil }
 
+// glanceTask is a check without a timeout of its own.
+type glanceTask struct{}
+
+func (t *glanceTask) Kind() string { return "glance" }
+func (t *glanceTask) Mark(context.Context, engine.Watch, []engine.Change) (engine.Mark, error) {
+	return nil, nil
+}
+func (t *glanceTask) Check(context.Context, engine.Watch, engine.Mark) error { return nil }
+
 func testKinds() []engine.Kind {
 	return []engine.Kind{
 		{Name: "copy", New: func() engine.Task { return new(copyTask) }},
 		{Name: "probe", New: func() engine.Task { return new(probeTask) }},
+		{Name: "glance", New: func() engine.Task { return new(glanceTask) }},
 		{Name: "patch", New: func() engine.Task { return new(patchTask) }},
 	}
 }

@@ -1,5 +1,8 @@
 // Package playbooks turns HCL into engine playbooks. What can be checked without a node is checked when
 // a file is loaded; every error has its line.
+//
+// A playbook in Go is an engine.Playbook made of literals. [Audit5P] is the stock playbook written so;
+// [Compiled] is how a team's binary offers one of its own on the command line.
 package playbooks
 
 import (
@@ -20,28 +23,43 @@ type Options struct {
 	Vars     []string                    // "name=value" of -e; the last one of a name counts, and beats the rest
 	VarFiles []string                    // files of name = value; a later file beats an earlier one
 	Env      func(string) (string, bool) // answers env() and HCRUN_VAR_name; nil: nothing is set
+	Values   []Value                     // from a program, such as a test; they beat -e
+	// Hide is told every secret as soon as it is known, before any error that may hold it is returned.
+	Hide func(...engine.Secret)
+	// Secret gives the playbook's secrets instead of the places that they come from; nil: they are read there.
+	Secret func(name string) string
+
+	keep     func(*variables) // for what explains them
+	included *inclusion       // of a file that is included, instead of all the above
 }
 
 // Node is what a playbook may know about the node that it is evaluated for.
 type Node struct {
-	Name    string
-	Address string // "" in a lab
-	Groups  []string
-	Vars    map[string]any // nil, bool, string, int64, float64, []any, map[string]any
+	Name          string
+	Address       string // "" in a lab
+	FailureDomain string // "" where the inventory says none
+	Groups        []string
+	Vars          map[string]any // nil, bool, string, int64, float64, []any, map[string]any
 }
 
 // File is a loaded playbook. It can be evaluated for any number of nodes, one after the other.
 type File struct {
 	path     string
+	folder   string // of the local files, absolute
 	header   header
-	body     skeleton
+	body     *part
 	kinds    []engine.Kind
 	files    *localFiles
 	asked    *asked
 	vars     cty.Value
+	secret   cty.Value
+	secrets  []engine.Secret
+	tell     func(...engine.Secret) // Options.Hide
+	declared *variables
 	base     *lang.Scope
 	sources  map[string][]byte
 	filename string            // as messages name it
+	root     string            // the folder of the local files, as messages name it
 	inputs   map[string]string // hashes of what is the same for all nodes, without the files
 	shared   []string          // files that are read whichever node it is
 }
@@ -64,7 +82,7 @@ func Load(path string, o Options) (*File, error) {
 	if err != nil {
 		return nil, lang.AsError(lang.Here(hcl.Range{}, err.Error(), ""), nil)
 	}
-	f := &File{path: abs, filename: path, kinds: o.Kinds, sources: map[string][]byte{path: src}, asked: &asked{lookup: o.Env}}
+	f := &File{path: abs, filename: path, kinds: o.Kinds, sources: map[string][]byte{path: src}, asked: &asked{lookup: o.Env}, tell: o.Hide}
 	diags := f.load(src, o)
 	if err := lang.AsError(diags, f.sources); err != nil {
 		return nil, err
@@ -77,7 +95,8 @@ func (f *File) load(src []byte, o Options) hcl.Diagnostics {
 	if body == nil {
 		return diags
 	}
-	f.body, diags = split(f.filename, body, o.Kinds)
+	f.body = &part{file: f.filename}
+	f.body.skeleton, diags = split(f.filename, body, o.Kinds, false)
 	if f.body.playbook == nil {
 		return diags
 	}
@@ -85,17 +104,25 @@ func (f *File) load(src []byte, o Options) hcl.Diagnostics {
 	if f.files == nil {
 		return diags
 	}
+	o.Hide = f.hide
+	diags = append(diags, f.include()...)
+	o.keep = func(vs *variables) { f.declared = vs }
 	vars, more := resolve(f.body.variables, f.base, o)
 	diags = append(diags, more...)
 	f.vars = vars
+	f.secret, more = f.resolveSecrets(f.body.secrets, f.base.With("var", vars), o.Secret)
+	diags = append(diags, more...)
 	f.inputs = map[string]string{"playbook": hashOf(src)}
 	for name, hash := range hashValues(vars) {
 		f.inputs["variable "+name] = hash
 	}
+	for name, hash := range hashValues(f.secret) {
+		f.inputs["secret "+name] = hash
+	}
 	f.asked.names = nil // what the variables' defaults asked for is in the variables
 	made, more := f.evaluate(unknownNode())
 	diags = append(diags, more...)
-	if len(f.body.tasks) == 0 && !diags.HasErrors() {
+	if !f.body.has("task") && !diags.HasErrors() {
 		diags = append(diags, lang.Diag(f.body.playbook.DefRange(), "the playbook has no task", `write task "KIND" "NAME" { ... }; kinds: `+lang.List(kindNames(f.kinds))))
 	}
 	diags = append(diags, f.tryPrepare(made)...)
@@ -107,7 +134,7 @@ func (f *File) load(src []byte, o Options) hcl.Diagnostics {
 // open reads the playbook block and opens the folder of the local files.
 func (f *File) open() hcl.Diagnostics {
 	pure := lang.Functions(f.asked.env)
-	f.base = &lang.Scope{Functions: pure, Elsewhere: elsewhere(), Sources: f.sources}
+	f.base = &lang.Scope{Functions: pure, Elsewhere: elsewhere(), Sources: f.sources, Budget: lang.NewBudget()}
 	b := f.body.playbook
 	_, diags := lang.Decode(b, f.base, &f.header)
 	if a := b.Body.Attributes["hosts"]; a != nil && f.header.Hosts == "" && !diags.HasErrors() {
@@ -117,6 +144,10 @@ func (f *File) open() hcl.Diagnostics {
 	if filepath.IsAbs(f.header.Root) {
 		root = f.header.Root
 	}
+	f.root = filepath.Join(filepath.Dir(f.filename), filepath.FromSlash(f.header.Root))
+	if filepath.IsAbs(f.header.Root) {
+		f.root = root
+	}
 	files, err := openFiles(root)
 	if err != nil {
 		rng := b.DefRange()
@@ -125,9 +156,10 @@ func (f *File) open() hcl.Diagnostics {
 		}
 		return append(diags, lang.Diag(rng, fmt.Sprintf("root: %q: %v", f.header.Root, cause(err)), "root is the folder of the local files, relative to the playbook's folder"))
 	}
-	f.files = files
+	f.files, f.folder = files, root
 	functions := maps.Clone(pure)
-	maps.Copy(functions, lang.FileFunctions(files, pure))
+	maps.Copy(functions, lang.FileFunctions(files, pure, f.base.Budget))
+	maps.Copy(functions, lang.SensitiveFunctions(f.hide))
 	f.base.Functions = functions
 	return diags
 }

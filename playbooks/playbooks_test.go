@@ -44,7 +44,7 @@ func load(t *testing.T, path string, o Options) *File {
 }
 
 func master(n string) Node {
-	return Node{Name: "master" + n, Address: "10.0.0." + n, Groups: []string{"control_plane"}, Vars: map[string]any{"rack": "r" + n, "list": []any{"x", "y"}}}
+	return Node{Name: "master" + n, Address: "10.0.0." + n, FailureDomain: "rack-" + n, Groups: []string{"control_plane"}, Vars: map[string]any{"rack": "r" + n, "list": []any{"x", "y"}}}
 }
 
 const whole = `
@@ -104,7 +104,7 @@ task "patch" "manifest" {
   }
 }
 task "probe" "ready" {
-  url         = "https://${node.address}"
+  url         = "https://${node.address}/${node.failure_domain}"
   timeout     = "90s"
   on_rollback = true
   on_failure  = "rollback"
@@ -136,7 +136,7 @@ func TestFor(t *testing.T) {
 			{Name: "listed[y]", Task: copyOf("/etc/y", 0)},
 			{Name: "other", Task: &copyTask{}, Skip: true},
 			{Name: "manifest", Task: &patchTask{Path: "/etc/x.yaml", Flags: []patchFlags{{At: "spec.containers[name=x].command", Set: map[string]string{"maxage": "14", "on": "true"}}}}},
-			{Name: "ready", Task: &probeTask{URL: "https://10.0.0.1", Timeout: 90 * engine.Second}, OnRollback: true},
+			{Name: "ready", Task: &probeTask{URL: "https://10.0.0.1/rack-1", Timeout: 90 * engine.Second}, OnRollback: true},
 		},
 		Inputs: pb.Inputs,
 	}

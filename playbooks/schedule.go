@@ -64,7 +64,7 @@ func decodeSchedule(b *hclsyntax.Block, scope *lang.Scope) (engine.Schedule, hcl
 		return s, lang.Here(b.Body.Attributes["order"].Expr.Range(), "order must be a list of node names", `write order = ["master1", "master2"], or order = "inventory" for the inventory's order`)
 	}
 	s.Order = order
-	return s, validateSchedule(b, s)
+	return s, validateSchedule(lang.Generated(b, scope), s)
 }
 
 func orderOf(raw any) ([]string, bool) {

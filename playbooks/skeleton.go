@@ -10,40 +10,47 @@ import (
 	"github.com/hcrun/hcrun/playbooks/lang"
 )
 
-// skeleton is a playbook taken apart into its blocks; nothing is evaluated yet.
+// skeleton is a file taken apart into its blocks; nothing is evaluated yet.
 type skeleton struct {
 	playbook  *hclsyntax.Block
 	schedule  *hclsyntax.Block
 	variables []*hclsyntax.Block
+	secrets   []*hclsyntax.Block
 	locals    []*hclsyntax.Attribute
-	gates     []*hclsyntax.Block // only of known kinds, each name once
-	tasks     []*hclsyntax.Block // likewise, in the order of the file, which is the order of the steps
+	// steps are the tasks, gates and includes in the order of the file, which is the order of the steps.
+	// Tasks and gates are of known kinds, each name once.
+	steps []*hclsyntax.Block
 }
 
-const wantsPlaybook = `a playbook begins with: playbook "NAME" { hosts = "GROUP" }`
+// What belongs in a file, for messages.
+const (
+	wantsPlaybook = `a playbook begins with: playbook "NAME" { hosts = "GROUP" }`
+	wantsIncluded = `a file that is included has tasks, gates, locals, variables and includes, such as: task "KIND" "NAME" { ... }`
+)
 
 // splitting collects a skeleton.
 type splitting struct {
 	skeleton
-	kinds []engine.Kind
-	first map[string]hcl.Range // where a name that may stand once was seen
-	diags hcl.Diagnostics
+	kinds    []engine.Kind
+	included bool                 // the file is not the playbook's own
+	first    map[string]hcl.Range // where a name that may stand once was seen
+	diags    hcl.Diagnostics
 }
 
 func (s *splitting) report(rng hcl.Range, what, instead string) {
 	s.diags = append(s.diags, lang.Diag(rng, what, instead))
 }
 
-// split takes the body of a playbook apart.
-func split(filename string, body *hclsyntax.Body, kinds []engine.Kind) (skeleton, hcl.Diagnostics) {
-	s := &splitting{kinds: kinds, first: map[string]hcl.Range{}}
+// split takes the body of a playbook, or of a file that one includes, apart.
+func split(filename string, body *hclsyntax.Body, kinds []engine.Kind, included bool) (skeleton, hcl.Diagnostics) {
+	s := &splitting{kinds: kinds, included: included, first: map[string]hcl.Range{}}
 	for _, a := range body.Attributes {
 		s.report(a.NameRange, fmt.Sprintf("%s stands outside of any block", a.Name), attributeBelongs(a.Name))
 	}
 	for _, b := range body.Blocks {
 		s.block(b)
 	}
-	if s.playbook == nil {
+	if s.playbook == nil && !included {
 		s.report(hcl.Range{Filename: filename, Start: hcl.InitialPos, End: hcl.InitialPos}, "the file has no playbook block", wantsPlaybook)
 	}
 	return s.skeleton, s.diags
@@ -64,21 +71,26 @@ func blockTypes() map[string]string {
 	return map[string]string{
 		"playbook": `playbook "NAME" { ... }`,
 		"variable": `variable "NAME" { ... }`,
+		"secret":   `secret "NAME" { ... }`,
 		"locals":   `locals { ... }`,
 		"schedule": `schedule { ... }`,
 		"gate":     `gate "KIND" "NAME" { ... }`,
 		"task":     `task "KIND" "NAME" { ... }`,
+		"include":  `include "FILE" { ... }, or include "FILE" "NAME" { ... }, whose steps are called NAME.STEP`,
 	}
 }
 
-func labels(typ string) int {
+// labels is how many names a block takes, at least and at most.
+func labels(typ string) (least, most int) {
 	switch typ {
 	case "task", "gate":
-		return 2
-	case "playbook", "variable":
-		return 1
+		return 2, 2
+	case "playbook", "variable", "secret":
+		return 1, 1
+	case "include":
+		return 1, 2
 	}
-	return 0
+	return 0, 0
 }
 
 func (s *splitting) block(b *hclsyntax.Block) {
@@ -87,8 +99,16 @@ func (s *splitting) block(b *hclsyntax.Block) {
 		s.report(b.TypeRange, fmt.Sprintf("unknown block %q", b.Type), s.otherBlock(b))
 		return
 	}
-	if len(b.Labels) != labels(b.Type) {
-		s.report(b.DefRange(), fmt.Sprintf("%s has %d names; it takes %d", b.Type, len(b.Labels), labels(b.Type)), "write "+form)
+	if least, most := labels(b.Type); len(b.Labels) < least || len(b.Labels) > most {
+		s.report(b.DefRange(), fmt.Sprintf("%s has %d names; it takes %d", b.Type, len(b.Labels), least), "write "+form)
+		return
+	}
+	if s.included && b.Type == "secret" {
+		s.report(b.DefRange(), "a file that is included has no secrets", "declare a variable in it, and give it the playbook's secret: vars = { NAME = secret.NAME }")
+		return
+	}
+	if s.included && (b.Type == "playbook" || b.Type == "schedule") {
+		s.report(b.DefRange(), fmt.Sprintf("a file that is included has no %s block", b.Type), "the playbook that includes it has it; to share the steps of two playbooks, move them into a file without a playbook block that both include")
 		return
 	}
 	switch b.Type {
@@ -104,10 +124,18 @@ func (s *splitting) block(b *hclsyntax.Block) {
 		if s.identifier(b.Labels[0], b.LabelRanges[0]) && s.once(b, lang.Header(b), "a variable is declared once") {
 			s.variables = append(s.variables, b)
 		}
+	case "secret":
+		if s.identifier(b.Labels[0], b.LabelRanges[0]) && s.once(b, lang.Header(b), "a secret is declared once") {
+			s.secrets = append(s.secrets, b)
+		}
 	case "locals":
 		s.localsBlock(b)
 	case "gate", "task":
 		s.step(b)
+	case "include":
+		if len(b.Labels) == 1 || s.named(b, 1) {
+			s.steps = append(s.steps, b)
+		}
 	}
 }
 
@@ -179,11 +207,7 @@ func (s *splitting) step(b *hclsyntax.Block) {
 	if !s.named(b, 1) || !s.once(b, lang.Header(b), "a kind and a name together are there once") {
 		return
 	}
-	if b.Type == "gate" {
-		s.gates = append(s.gates, b)
-		return
-	}
-	s.tasks = append(s.tasks, b)
+	s.steps = append(s.steps, b)
 }
 
 func kindOf(kinds []engine.Kind, name string) (engine.Kind, bool) {

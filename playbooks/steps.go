@@ -2,7 +2,6 @@ package playbooks
 
 import (
 	"fmt"
-	"regexp"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -18,7 +17,23 @@ type taskCommon struct {
 	ForEach    hclsyntax.Expression `hcl:"for_each,optional"`
 	OnRollback bool                 `hcl:"on_rollback,optional"`
 	OnFailure  string               `hcl:"on_failure,optional"`
+	Tags       []string             `hcl:"tags,optional"`
+	Sensitive  bool                 `hcl:"sensitive,optional"`
+	Retry      int                  `hcl:"retry,optional"`
+	RetryPause engine.Duration      `hcl:"retry_pause,optional"`
+	DelegateTo string               `hcl:"delegate_to,optional"`
 }
+
+// deadline is what a task may hold whose kind has no timeout of its own.
+type deadline struct {
+	Timeout engine.Duration `hcl:"timeout,optional"`
+}
+
+// discreet notes that something sensitive went into a task.
+type discreet struct{ secret bool }
+
+// HasSecret implements lang.Discreet.
+func (d *discreet) HasSecret() { d.secret = true }
 
 // gateCommon is what every gate block may hold beside its kind's fields.
 type gateCommon struct {
@@ -26,21 +41,24 @@ type gateCommon struct {
 	OnFailure string `hcl:"on_failure,optional"`
 }
 
-// CommonAttributes are the attributes that belong to every task, and that no kind may use for itself.
+// CommonAttributes are the attributes that belong to every task, and that no kind may use for itself. A
+// timeout belongs to every check as well, but a kind that asks again and again has its own.
 func CommonAttributes() []string {
-	return []string{"when", "for_each", "on_rollback", "on_failure", "on"}
+	return []string{"when", "for_each", "on_rollback", "on_failure", "on", "tags", "sensitive", "retry", "retry_pause", "delegate_to"}
 }
 
 // made is a step or gate and the block that it came from.
 type made struct {
+	part  *part
 	block *hclsyntax.Block
 	step  engine.Step
 	gate  *engine.Gate
 	known bool // nothing in it waits for the node
 }
 
-// making turns blocks into steps.
+// making turns the blocks of one file into steps.
 type making struct {
+	part  *part
 	kinds []engine.Kind
 	scope *lang.Scope
 	steps []made
@@ -52,104 +70,6 @@ func (m *making) report(rng hcl.Range, what, instead string) {
 	m.diags = append(m.diags, lang.Diag(rng, what, instead))
 }
 
-// maxEach is how many steps one for_each may make.
-const maxEach = 1000
-
-// each is one round of a for_each.
-type each struct{ key, value cty.Value }
-
-func (m *making) task(b *hclsyntax.Block) {
-	expr := attribute(b, "for_each")
-	if expr == nil {
-		m.one(b, b.Labels[1], m.scope)
-		return
-	}
-	v, diags := m.scope.Value(expr)
-	m.diags = append(m.diags, diags...)
-	if diags.HasErrors() || !v.IsKnown() {
-		m.blind(b, each{cty.UnknownVal(cty.String), cty.DynamicVal})
-		return
-	}
-	rounds, ok := m.rounds(v, expr.Range())
-	if !ok || len(rounds) == 0 {
-		m.blind(b, each{cty.UnknownVal(cty.String), cty.DynamicVal})
-		return
-	}
-	for _, r := range rounds {
-		before := len(m.diags)
-		m.one(b, fmt.Sprintf("%s[%s]", b.Labels[1], r.key.AsString()), m.scope.With("each", r.object()))
-		if len(m.diags) > before {
-			return // the other rounds would say the same
-		}
-	}
-}
-
-func (r each) object() cty.Value {
-	return cty.ObjectVal(map[string]cty.Value{"key": r.key, "value": r.value})
-}
-
-// blind checks a block of which no step is made: the names in it and the shape of its values.
-func (m *making) blind(b *hclsyntax.Block, r each) {
-	scope := m.scope.With("each", r.object())
-	_, diags := m.body(b, unknownAll(scope), new(taskCommon))
-	m.diags = append(m.diags, diags...)
-}
-
-// unknownAll is a scope in which every name is known and no value is.
-func unknownAll(s *lang.Scope) *lang.Scope {
-	for name, v := range s.Values {
-		attrs := map[string]cty.Value{}
-		if !v.Type().IsObjectType() {
-			continue
-		}
-		for attr, ty := range v.Type().AttributeTypes() {
-			attrs[attr] = cty.UnknownVal(ty)
-		}
-		s = s.With(name, cty.ObjectVal(attrs))
-	}
-	return s
-}
-
-var keyRE = regexp.MustCompile(`^[A-Za-z0-9_./:-]{1,64}$`)
-
-// rounds are the keys and values that a for_each goes through, in order.
-func (m *making) rounds(v cty.Value, at hcl.Range) ([]each, bool) {
-	ty := v.Type()
-	byName := ty.IsMapType() || ty.IsObjectType()
-	switch {
-	case v.IsNull() || !byName && !ty.IsListType() && !ty.IsTupleType() && !ty.IsSetType():
-		m.report(at, "for_each takes a map, or a list or set of texts", `write for_each = ["a", "b"] or for_each = { a = 1, b = 2 }`)
-		return nil, false
-	case v.LengthInt() > maxEach:
-		m.report(at, fmt.Sprintf("for_each would make %d steps; at most %d are made", v.LengthInt(), maxEach), "")
-		return nil, false
-	}
-	var rounds []each
-	seen := map[string]bool{}
-	for it := v.ElementIterator(); it.Next(); {
-		key, value := it.Element()
-		if !byName {
-			key = value
-		}
-		switch {
-		case !key.IsKnown():
-			return nil, false
-		case key.IsNull() || key.Type() != cty.String:
-			m.report(at, "for_each takes a list of texts, or a map for anything else", `write for_each = { name = value }`)
-			return nil, false
-		case !keyRE.MatchString(key.AsString()):
-			m.report(at, fmt.Sprintf("for_each: %q cannot be part of a step's name", key.AsString()), `write ASCII letters, digits, "_", ".", "/", ":" and "-", at most 64; a map has such keys and any values`)
-			return nil, false
-		case seen[key.AsString()]:
-			m.report(at, fmt.Sprintf("for_each: %q is there twice", key.AsString()), "")
-			return nil, false
-		}
-		seen[key.AsString()] = true
-		rounds = append(rounds, each{key, value})
-	}
-	return rounds, true
-}
-
 // one makes one step. A step whose when is false is kept, skipped, so that plans can show it.
 func (m *making) one(b *hclsyntax.Block, name string, scope *lang.Scope) {
 	kind, _ := kindOf(m.kinds, b.Labels[0])
@@ -157,7 +77,7 @@ func (m *making) one(b *hclsyntax.Block, name string, scope *lang.Scope) {
 	if skip {
 		_, diags := m.body(b, unknownAll(scope), new(taskCommon))
 		m.diags = append(m.diags, diags...)
-		m.steps = append(m.steps, made{block: b, known: decided, step: engine.Step{Name: name, Task: kind.New(), Skip: true}})
+		m.steps = append(m.steps, made{part: m.part, block: b, known: decided, step: engine.Step{Name: name, Task: kind.New(), Skip: true}})
 		return
 	}
 	common := new(taskCommon)
@@ -169,13 +89,16 @@ func (m *making) one(b *hclsyntax.Block, name string, scope *lang.Scope) {
 	one.known = one.known && decided
 	one.step.Name, one.step.OnRollback = name, common.OnRollback
 	one.step.OnFailure = m.onFailure(b, common.OnFailure)
+	one.step.Tags, one.step.Sensitive = common.Tags, one.step.Sensitive || common.Sensitive
+	one.step.Retry, one.step.RetryPause, one.step.DelegateTo = common.Retry, common.RetryPause, common.DelegateTo
 	if _, ok := one.step.Task.(engine.Checker); !ok {
-		for _, attr := range []string{"on_rollback", "on_failure"} {
+		for _, attr := range []string{"on_rollback", "on_failure", "timeout", "retry", "retry_pause", "delegate_to"} {
 			if a := b.Body.Attributes[attr]; a != nil {
 				m.report(a.NameRange, fmt.Sprintf("%s belongs to checks; %s changes the node", attr, b.Labels[0]), "")
 			}
 		}
 		one.step.OnRollback, one.step.OnFailure = false, engine.RollBack
+		one.step.Timeout, one.step.Retry, one.step.RetryPause, one.step.DelegateTo = 0, 0, 0, ""
 	}
 	m.steps = append(m.steps, one)
 }
@@ -183,9 +106,16 @@ func (m *making) one(b *hclsyntax.Block, name string, scope *lang.Scope) {
 // body fills the kind's struct and the common one from a block.
 func (m *making) body(b *hclsyntax.Block, scope *lang.Scope, common any) (made, hcl.Diagnostics) {
 	kind, _ := kindOf(m.kinds, b.Labels[0])
-	task := kind.New()
-	known, diags := lang.Decode(b, scope, common, task)
-	return made{block: b, known: known, step: engine.Step{Task: task}}, diags
+	task, limit, d := kind.New(), new(deadline), new(discreet)
+	into := []any{common, task, d}
+	if _, gate := common.(*gateCommon); !gate && !lang.Has(task, "timeout") {
+		into = append(into, limit)
+	}
+	known, diags := lang.Decode(b, scope, into...)
+	if _, changes := task.(engine.Changer); d.secret && !changes {
+		diags = append(diags, lang.Diag(b.DefRange(), fmt.Sprintf("%s is a check, whose fields are kept in the journal, and one of them is sensitive", lang.Header(b)), "nonsensitive() says that a value may be shown after all"))
+	}
+	return made{part: m.part, block: b, known: known, step: engine.Step{Task: task, Timeout: limit.Timeout, Sensitive: d.secret}}, diags
 }
 
 func (m *making) when(b *hclsyntax.Block, scope *lang.Scope) (skip, decided bool) {
@@ -195,6 +125,10 @@ func (m *making) when(b *hclsyntax.Block, scope *lang.Scope) (skip, decided bool
 	}
 	v, diags := scope.Value(expr)
 	m.diags = append(m.diags, diags...)
+	if lang.IsSensitive(v) {
+		m.report(expr.Range(), "when depends on a sensitive value, and a plan shows whether a step is skipped", "nonsensitive() says that a value may be shown after all")
+		return false, false
+	}
 	switch {
 	case diags.HasErrors() || !v.IsKnown() && (v.Type() == cty.Bool || v.Type() == cty.DynamicPseudoType):
 		return false, false
@@ -233,7 +167,7 @@ func (m *making) gateBlock(b *hclsyntax.Block) {
 		m.report(a.Expr.Range(), fmt.Sprintf("on is %q", common.On), `write "peers" (every other node of the group), "self" or "all"`)
 		return
 	}
-	one.gate = &engine.Gate{Name: b.Labels[1], On: on, Task: check, OnFailure: m.onFailure(b, common.OnFailure)}
+	one.gate = &engine.Gate{Name: m.part.prefix + b.Labels[1], On: on, Task: check, OnFailure: m.onFailure(b, common.OnFailure)}
 	m.gates = append(m.gates, one)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 
+	"github.com/hcrun/hcrun/engine"
 	"github.com/hcrun/hcrun/playbooks/lang"
 )
 
@@ -20,7 +21,7 @@ type variable struct {
 	Type        hclsyntax.Expression `hcl:"type,optional"`
 	Default     hclsyntax.Expression `hcl:"default,optional"`
 	Description string               `hcl:"description,optional"`
-	Sensitive   hclsyntax.Expression `hcl:"sensitive,optional"`
+	Sensitive   bool                 `hcl:"sensitive,optional"`
 	Validations []validation         `hcl:"validation,block"`
 
 	name     string
@@ -44,8 +45,10 @@ type given struct {
 type variables struct {
 	all     []*variable
 	given   map[string]given
+	record  map[string][]given // all that were given, the last one counts
 	sources map[string][]byte
 	scope   *lang.Scope // functions only
+	hide    func(...engine.Secret)
 	diags   hcl.Diagnostics
 }
 
@@ -55,7 +58,7 @@ const EnvPrefix = "HCRUN_VAR_"
 // resolve reads the declarations and settles each variable's value: -e before --var-file before
 // HCRUN_VAR_name before the default; of two in the same place the later.
 func resolve(blocks []*hclsyntax.Block, scope *lang.Scope, o Options) (cty.Value, hcl.Diagnostics) {
-	vs := &variables{given: map[string]given{}, sources: scope.Sources, scope: scope}
+	vs := &variables{given: map[string]given{}, sources: scope.Sources, scope: scope, hide: o.Hide}
 	for _, b := range blocks {
 		vs.declare(b)
 	}
@@ -67,6 +70,11 @@ func resolve(blocks []*hclsyntax.Block, scope *lang.Scope, o Options) (cty.Value
 	}
 	for _, arg := range o.Vars {
 		vs.fromArg(arg)
+	}
+	vs.fromProgram(o.Values)
+	o.included.to(vs)
+	if o.keep != nil {
+		o.keep(vs)
 	}
 	values := map[string]cty.Value{}
 	for _, v := range vs.all {
@@ -88,9 +96,6 @@ func (vs *variables) declare(b *hclsyntax.Block) {
 	_, diags := lang.Decode(b, vs.scope, v)
 	vs.diags = append(vs.diags, diags...)
 	vs.all = append(vs.all, v)
-	if v.Sensitive != nil {
-		vs.report(b.Body.Attributes["sensitive"].NameRange, "there are no sensitive variables", "plans and journals show every value; keep a secret in a file on the node, which is shown as its hash")
-	}
 	if v.Type != nil {
 		vs.typed(v)
 	}
@@ -159,6 +164,9 @@ func (vs *variables) fromArg(arg string) {
 
 // text reads a value that came as text, by the variable's type.
 func (vs *variables) text(v *variable, text string, from hcl.Range) {
+	if v.Sensitive {
+		vs.hide(engine.NewSecret(text)) // also when it turns out to be no value of the type
+	}
 	ty := v.ty
 	if ty == cty.DynamicPseudoType && v.Default != nil {
 		if d, diags := v.Default.Value(nil); !diags.HasErrors() && d.Type().IsPrimitiveType() {
@@ -166,7 +174,7 @@ func (vs *variables) text(v *variable, text string, from hcl.Range) {
 		}
 	}
 	if ty == cty.String || ty == cty.DynamicPseudoType {
-		vs.given[v.name] = given{cty.StringVal(text), from}
+		vs.give(v, given{cty.StringVal(text), from})
 		return
 	}
 	if ty.IsPrimitiveType() {
@@ -175,7 +183,7 @@ func (vs *variables) text(v *variable, text string, from hcl.Range) {
 			vs.report(from, fmt.Sprintf("variable %q is %s; %q is not", v.name, typeNoun(ty), text), "")
 			value = cty.DynamicVal
 		}
-		vs.given[v.name] = given{value, from}
+		vs.give(v, given{value, from})
 		return
 	}
 	expr, diags := lang.ParseExpression(from.Filename, []byte(text))
@@ -186,7 +194,7 @@ func (vs *variables) text(v *variable, text string, from hcl.Range) {
 	if diags.HasErrors() {
 		vs.report(from, fmt.Sprintf("variable %q is %s; this cannot be read as one", v.name, typeNoun(ty)), "write it as in a playbook, such as "+example(ty)+"\n"+diags[0].Summary+": "+diags[0].Detail)
 	}
-	vs.given[v.name] = given{value, from}
+	vs.give(v, given{value, from})
 }
 
 func typeNoun(ty cty.Type) string {
@@ -229,7 +237,7 @@ func (vs *variables) fromFile(path string) {
 		}
 		value, diags := plain.Value(a.Expr)
 		vs.diags = append(vs.diags, diags...)
-		vs.given[v.name] = given{value, a.Expr.Range()}
+		vs.give(v, given{value, a.Expr.Range()})
 	}
 }
 
@@ -250,12 +258,28 @@ func (vs *variables) settle(v *variable) cty.Value {
 	if v.defaults != nil && value.IsKnown() && !value.IsNull() {
 		value = v.defaults.Apply(value)
 	}
+	if v.Sensitive {
+		vs.hide(lang.Texts(value)...)
+	}
 	value, err := convert.Convert(value, v.ty)
 	if err != nil {
 		vs.report(g.from, fmt.Sprintf("variable %q is %s: %s", v.name, typeNoun(v.ty), err), "")
 		return cty.UnknownVal(v.ty)
 	}
+	if v.Sensitive {
+		return vs.sensitive(v, value, g.from)
+	}
 	return value
+}
+
+// sensitive marks a variable's value, whose texts have to be long enough to be kept out of output.
+func (vs *variables) sensitive(v *variable, value cty.Value, from hcl.Range) cty.Value {
+	for _, s := range lang.Texts(value) {
+		if err := fitsSecret(s.Reveal()); err != nil && s.Reveal() != "" {
+			vs.report(v.header, fmt.Sprintf("variable %q is sensitive: %v", v.name, err), "")
+		}
+	}
+	return lang.Sensitive(value)
 }
 
 func (vs *variables) validate(v *variable, scope *lang.Scope) {
@@ -265,6 +289,7 @@ func (vs *variables) validate(v *variable, scope *lang.Scope) {
 		}
 		ok, diags := scope.Value(rule.Condition)
 		vs.diags = append(vs.diags, diags...)
+		ok = lang.Bare(ok)
 		switch {
 		case diags.HasErrors() || !ok.IsKnown():
 			continue
@@ -279,11 +304,14 @@ func (vs *variables) validate(v *variable, scope *lang.Scope) {
 		if diags.HasErrors() {
 			continue
 		}
+		if lang.IsSensitive(message) {
+			message = cty.StringVal("its value does not keep its rule")
+		}
 		if message.IsNull() || message.Type() != cty.String || !message.IsKnown() {
 			vs.report(rule.ErrorMessage.Range(), "error_message must be text", "")
 			continue
 		}
-		vs.report(vs.given[v.name].from, fmt.Sprintf("variable %q: %s", v.name, message.AsString()), fmt.Sprintf("the rule is on line %d", rule.Condition.Range().Start.Line))
+		vs.report(vs.given[v.name].from, fmt.Sprintf("variable %q: %s", v.name, message.AsString()), "the rule is "+lineOf(rule.Condition.Range(), vs.given[v.name].from))
 	}
 }
 

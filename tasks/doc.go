@@ -1,5 +1,21 @@
 // Package tasks has the kinds of steps that a playbook can have: one file each, whose struct is both
 // the body in HCL and the literal in Go, and whose comments are the documentation.
+//
+// [All] lists them for a binary; [DocText] is what `hcrun doc` prints, for kinds of any origin. In Go a
+// step is such a literal in an engine.Step:
+//
+//	engine.Step{Name: "policy", Task: &tasks.Scp{
+//		Source:      "files/audit-policy.yaml",
+//		Destination: "/etc/kubernetes/audit-policy.yaml",
+//		Mode:        0o600,
+//		Validate:    "audit-policy",
+//	}}
+//
+// A field that is zero is one that the playbook does not write, and has the default that its comment names.
+//
+// How a kind is written is explained in package engine; touch.go is a short Changer to begin from, assert.go
+// a Checker. A kind of your own needs no place in this package: it goes into a binary of your own (see
+// package cli) and is held to the same rules by enginetest.TestKind.
 package tasks
 
 //go:generate go test . -run TestReadmeIsCurrent -update
@@ -67,11 +83,18 @@ func DocMarkdown(kinds []engine.Kind) (string, error) {
 			return "", err
 		}
 		fmt.Fprintf(&b, "| [%s](#%s) | %s |\n", k.Name, k.Name, strings.ReplaceAll(synopsis(d.text), "|", `\|`))
-		fmt.Fprintf(&pages, "\n## %s\n\n%s\n", k.Name, d.markdown(d.text))
-		markdownFields(&pages, d.fields, "")
-		fmt.Fprintf(&pages, "\n%s", d.markdown(common(k)))
+		pages.WriteString("\n" + page(k, d))
 	}
 	return b.String() + pages.String(), nil
+}
+
+// page is the part of the Markdown page that is about one kind.
+func page(k engine.Kind, d kindDoc) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "## %s\n\n%s\n", k.Name, d.markdown(d.text))
+	markdownFields(&b, d.fields, "")
+	fmt.Fprintf(&b, "\n%s", d.markdown(common(k)))
+	return b.String()
 }
 
 func markdownFields(b *strings.Builder, fields []docField, indent string) {
@@ -85,9 +108,9 @@ func markdownFields(b *strings.Builder, fields []docField, indent string) {
 // common is what a task of this kind takes besides its own fields.
 func common(k engine.Kind) string {
 	if _, ok := k.New().(engine.Checker); ok {
-		return "Like every check it also takes when and for_each, on_rollback (check again after a rollback) and on_failure (\"rollback\", or \"eventful\" to keep the change and hold the next node). It can be a gate on other nodes.\n"
+		return "Like every check it also takes when and for_each, on_rollback (check again after a rollback), on_failure (\"rollback\", or \"eventful\" to keep the change and hold the next node), timeout, retry, retry_pause, delegate_to (another node to look at) and tags. It can be a gate on other nodes.\n"
 	}
-	return "Like every task it also takes when and for_each.\n"
+	return "Like every task it also takes when and for_each, sensitive (its content is never shown) and tags.\n"
 }
 
 // kindDoc is the documentation of a kind.

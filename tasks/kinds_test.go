@@ -43,6 +43,38 @@ func TestEveryKindIsEitherChangerOrChecker(t *testing.T) {
 	}
 }
 
+// TestOnlyChangersTakeSecrets: the fields of a check are kept in the journal.
+func TestOnlyChangersTakeSecrets(t *testing.T) {
+	var walk func(t reflect.Type) bool
+	walk = func(t reflect.Type) bool {
+		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+			t = t.Elem()
+		}
+		if t.Kind() != reflect.Struct {
+			return false
+		}
+		for i := range t.NumField() {
+			if f := t.Field(i); f.Tag.Get("sensitive") != "" || f.IsExported() && walk(f.Type) {
+				return true
+			}
+		}
+		return false
+	}
+	takes := 0
+	for _, k := range All() {
+		if !walk(reflect.TypeOf(k.New())) {
+			continue
+		}
+		takes++
+		if isCheck(k.New()) {
+			t.Errorf("%s is a check and takes sensitive values", k.Name)
+		}
+	}
+	if takes != 2 {
+		t.Errorf("%d kinds take sensitive values", takes)
+	}
+}
+
 func isCheck(t engine.Task) bool { _, ok := t.(engine.Checker); return ok }
 
 // decodable reports whether the decoder of playbooks knows a type of attribute.

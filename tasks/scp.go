@@ -30,14 +30,14 @@ type Scp struct {
 	Source string `hcl:"source,optional" json:"source,omitempty"`
 	// Content is the text itself, instead of a source, for short files: "net.ipv4.ip_forward = 1\n". It
 	// ends as you write it; a final newline is yours to add.
-	Content string `hcl:"content,optional" json:"content,omitempty"`
+	Content string `hcl:"content,optional" json:"content,omitempty" sensitive:"ok"`
 	// Template is a local file instead of a source, below the playbook's folder, in the form of Go's
 	// text/template: "files/kubelet.conf.tmpl" with lines such as "address: {{ .address }}". A name
 	// that is not in vars is an error.
 	Template string `hcl:"template,optional" json:"template,omitempty"`
 	// Vars are the values that the template can use: { address = node.address, retries = 3 }. By
 	// default there are none.
-	Vars map[string]any `hcl:"vars,optional" json:"vars,omitempty"`
+	Vars map[string]any `hcl:"vars,optional" json:"vars,omitempty" sensitive:"ok"`
 	// Destination is the file's absolute path on the node: "/etc/kubernetes/audit-policy.yaml". The
 	// name of the file belongs to it; a directory is an error.
 	Destination string `hcl:"destination" json:"destination"`

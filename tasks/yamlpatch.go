@@ -69,7 +69,7 @@ type YamlFlags struct {
 	At string `hcl:"at,label" json:"at"`
 	// Set are flags by name, without dashes: { "audit-log-maxage" = 14 } makes --audit-log-maxage=14.
 	// The value is always written; "" makes --name=. A bare --name counts as true and is left so.
-	Set map[string]string `hcl:"set,optional" json:"set,omitempty"`
+	Set map[string]string `hcl:"set,optional" json:"set,omitempty" sensitive:"ok"`
 	// Remove are names of flags to take away, without dashes: ["insecure-port"].
 	Remove []string `hcl:"remove,optional" json:"remove,omitempty"`
 }
@@ -83,7 +83,7 @@ type YamlList struct {
 	// Set are items to add, or to change where one of that key is there: the fields given are set,
 	// others stay. A volume or variable that has another source already is refused, unless replace is
 	// set: [{ name = "audit-log", mountPath = "/var/log/kubernetes" }].
-	Set []map[string]any `hcl:"set,optional" json:"set,omitempty"`
+	Set []map[string]any `hcl:"set,optional" json:"set,omitempty" sensitive:"ok"`
 	// Replace takes from an item that is there what set does not give, so that it becomes exactly what
 	// is given. By default false.
 	Replace bool `hcl:"replace,optional" json:"replace,omitempty"`
@@ -98,7 +98,7 @@ type YamlEnv struct {
 	At string `hcl:"at,label" json:"at"`
 	// Set are variables by name; values are always text: { GOMAXPROCS = 4 }. One that takes its value
 	// from elsewhere (valueFrom) is refused.
-	Set map[string]string `hcl:"set,optional" json:"set,omitempty"`
+	Set map[string]string `hcl:"set,optional" json:"set,omitempty" sensitive:"ok"`
 	// Remove are names of variables to take away: ["HTTP_PROXY"].
 	Remove []string `hcl:"remove,optional" json:"remove,omitempty"`
 }
@@ -109,7 +109,7 @@ type YamlSet struct {
 	At string `hcl:"at,label" json:"at"`
 	// Value is text, a number, true or false, null, a list or a map. A map is merged: keys that it does
 	// not have stay. A list replaces the one that is there. Text is put in quotes where it needs them.
-	Value any `hcl:"value" json:"value"`
+	Value any `hcl:"value" json:"value" sensitive:"ok"`
 }
 
 var (

@@ -1,5 +1,28 @@
 // Package enginetest has what tests of the engine and of everything that plugs into it need: fakes as
-// strict as the real thing, a crash fuse, and the suite that every WritableNode has to pass.
+// strict as the real thing, a crash fuse, the suite that every kind of task has to pass, and the one for
+// every WritableNode.
+//
+// # Testing a kind of task
+//
+// [TestKind] is all that a kind needs beside the tests of what is special about it. A [Sample] is a task
+// filled as a playbook would fill it, and a machine in memory ([Node]) on which it has something to do:
+//
+//	func TestMotd(t *testing.T) {
+//		enginetest.TestKind(t, motd.Kind(), enginetest.Sample{
+//			Name:   "replaced",
+//			Make:   func() engine.Task { return &motd.Motd{Text: "hello"} },
+//			Ground: func(n *enginetest.Node) error { return n.WriteFile("/etc/motd", []byte("old"), 0o644) },
+//		})
+//	}
+//
+// A sample of a Checker has Prove and Refute as well, which make true and false what it is about; they may
+// answer the commands and connections of the check with [Node].OnObserve and OnDial.
+//
+// # Testing with a whole run
+//
+// A [Node], a [Journal] and an engine.Engine are a run in memory, in which a [Fuse] can end the process at
+// any point; the Node notices a write that was not announced in the Journal before. A real node
+// under test is held to the same rules by [TestNode].
 package enginetest
 
 import (
@@ -16,11 +39,16 @@ type Ground interface {
 	// Dir is an empty folder on the node, as the node names it: absolute, clean, mode 0755, with
 	// ancestors that nobody else can write.
 	Dir() string
-	// WriteFile, Mkdir, Symlink and Remove change the node behind its back; paths as the node names them.
+	// WriteFile makes or replaces a file behind the node's back, as all of these do; paths as the node
+	// names them.
 	WriteFile(path string, data []byte, mode fs.FileMode) error
+	// Mkdir makes a directory.
 	Mkdir(path string, mode fs.FileMode) error
+	// Symlink makes a symbolic link.
 	Symlink(target, path string) error
+	// Remove removes a file, a link or an empty directory.
 	Remove(path string) error
+	// ReadFile reads a file.
 	ReadFile(path string) ([]byte, error)
 	// Owner is the uid and gid that new files get when they are written behind the node's back.
 	Owner() (uid, gid int)

@@ -18,14 +18,19 @@ var hashRE = regexp.MustCompile(`^[0-9a-f]{64}$`)
 // tempPrefix begins the name of a blob that is not whole yet.
 const tempPrefix = ".tmp-"
 
-// writeBlob stores c in dir under its hash. read is an error of c itself, err one of the disk.
-func writeBlob(ctx context.Context, d disk, dir string, c engine.Content) (read, err error) {
+// writeBlob stores c in dir under its hash, sealed when it is a secret. read is an error of c itself, err one of
+// the disk.
+func (s *Store) writeBlob(ctx context.Context, dir string, c engine.Content) (read, err error) {
+	d := s.disk
 	in, read := c.Open(ctx)
 	if read != nil {
 		return read, nil
 	}
 	defer in.Close()
 	temp, final := filepath.Join(dir, tempPrefix+c.Hash()), filepath.Join(dir, c.Hash())
+	if c.IsSecret() {
+		final += sealedExt
+	}
 	out, err := d.open(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return nil, err
@@ -36,7 +41,12 @@ func writeBlob(ctx context.Context, d disk, dir string, c engine.Content) (read,
 		}
 	}()
 	defer out.Close()
-	if read, err = copyTo(ctx, out, in); read != nil || err != nil {
+	if c.IsSecret() {
+		read, err = s.copySealed(ctx, io.NewOffsetWriter(out, 0), in)
+	} else {
+		read, err = copyTo(ctx, io.NewOffsetWriter(out, 0), in)
+	}
+	if read != nil || err != nil {
 		return read, err
 	}
 	if err := out.Sync(); err != nil {
@@ -48,19 +58,29 @@ func writeBlob(ctx context.Context, d disk, dir string, c engine.Content) (read,
 	return nil, d.syncDir(dir)
 }
 
+func (s *Store) copySealed(ctx context.Context, out io.Writer, in io.Reader) (read, err error) {
+	w, err := s.Seal(out)
+	if err != nil {
+		return nil, err
+	}
+	if read, err = copyTo(ctx, w, in); read != nil || err != nil {
+		return read, err
+	}
+	return nil, w.Close()
+}
+
 // copyTo copies in bounded memory and tells errors of the source from errors of the disk.
-func copyTo(ctx context.Context, out io.WriterAt, in io.Reader) (read, err error) {
+func copyTo(ctx context.Context, out io.Writer, in io.Reader) (read, err error) {
 	buf := make([]byte, 256<<10)
-	for at := int64(0); ; {
+	for {
 		if ctx.Err() != nil {
 			return context.Cause(ctx), nil
 		}
 		n, read := in.Read(buf)
 		if n > 0 {
-			if _, err := out.WriteAt(buf[:n], at); err != nil {
+			if _, err := out.Write(buf[:n]); err != nil {
 				return nil, err
 			}
-			at += int64(n)
 		}
 		if read == io.EOF {
 			return nil, nil
@@ -79,6 +99,11 @@ func (s *Store) Blob(ctx context.Context, id string, c engine.Content) (io.ReadC
 	}
 	path := filepath.Join(s.blobs(id), c.Hash())
 	f, err := s.disk.open(path, os.O_RDONLY)
+	isSealed := os.IsNotExist(err)
+	if isSealed {
+		path += sealedExt
+		f, err = s.disk.open(path, os.O_RDONLY)
+	}
 	if err != nil {
 		return nil, engine.Problemf(engine.Corrupt, "the journal has lost a content: %w", err)
 	}
@@ -91,6 +116,12 @@ func (s *Store) Blob(ctx context.Context, id string, c engine.Content) (io.ReadC
 		return nil, err
 	}
 	r := &blob{Reader: io.NewSectionReader(f, 0, info.Size()), file: f}
+	if isSealed {
+		if r.Reader, err = s.Unseal(r.Reader); err != nil {
+			f.Close()
+			return nil, err
+		}
+	}
 	verified, err := engine.NewContent(c.Hash(), c.Size(), func(context.Context) (io.ReadCloser, error) { return r, nil }).Open(ctx)
 	if err != nil {
 		f.Close()
@@ -146,15 +177,25 @@ func (s *Store) Verify(id string) (Report, error) {
 		if strings.HasPrefix(e.Name(), tempPrefix) {
 			continue // never whole, and nothing names it
 		}
+		r.Blobs++
+		if strings.HasSuffix(e.Name(), sealedExt) {
+			continue // how long it is, only the record that names it tells
+		}
 		if err := s.verifyBlob(id, e); err != nil {
 			return r, err
 		}
-		r.Blobs++
 	}
 	for _, blob := range named(c.events) {
 		in, err := s.Blob(context.Background(), id, blob)
 		if err != nil {
 			return r, err
+		}
+		if _, err := os.Lstat(filepath.Join(s.blobs(id), blob.Hash()+sealedExt)); err == nil {
+			_, err = io.Copy(io.Discard, in)
+			if err != nil {
+				in.Close()
+				return r, err
+			}
 		}
 		in.Close()
 	}
@@ -172,6 +213,9 @@ func named(events []engine.Event) []engine.Content {
 					all = append(all, img.Content)
 				}
 			}
+		}
+		if e.Opened != nil && e.Opened.Hidden != nil {
+			all = append(all, *e.Opened.Hidden)
 		}
 		if e.Op != nil && e.Op.Blob != nil {
 			all = append(all, *e.Op.Blob)

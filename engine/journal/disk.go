@@ -14,6 +14,8 @@ type disk interface {
 	// open opens a file that is not a symbolic link.
 	open(path string, flags int) (file, error)
 	rename(from, to string) error
+	// remove removes a file or an empty folder.
+	remove(path string) error
 	// syncDir makes the names in a folder durable.
 	syncDir(path string) error
 }
@@ -35,6 +37,8 @@ func (realDisk) open(path string, flags int) (file, error) {
 }
 
 func (realDisk) rename(from, to string) error { return os.Rename(from, to) }
+
+func (realDisk) remove(path string) error { return os.Remove(path) }
 
 func (realDisk) syncDir(path string) error {
 	d, err := os.Open(path)

@@ -45,6 +45,13 @@ func (d *testDisk) rename(from, to string) error {
 	return d.realDisk.rename(from, to)
 }
 
+func (d *testDisk) remove(path string) error {
+	if err := d.do("remove", path); err != nil {
+		return err
+	}
+	return d.realDisk.remove(path)
+}
+
 func (d *testDisk) syncDir(path string) error {
 	if err := d.do("syncdir", path); err != nil {
 		return err

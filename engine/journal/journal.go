@@ -161,7 +161,7 @@ func (j *Journal) Keep(ctx context.Context, c engine.Content) error {
 	if j.kept[c.Hash()] {
 		return nil
 	}
-	read, err := writeBlob(ctx, j.store.disk, j.store.blobs(j.id), c)
+	read, err := j.store.writeBlob(ctx, j.store.blobs(j.id), c)
 	switch {
 	case read != nil:
 		return fmt.Errorf("keep %s: %w", c, read)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -25,6 +26,7 @@ const (
 type Store struct {
 	dir  string // absolute
 	disk disk
+	seal *sealer
 }
 
 // OpenStore opens the state folder, and makes it with mode 0700 where there is none. The error has
@@ -37,23 +39,47 @@ func openStore(dir string, d disk) (*Store, error) {
 	if err != nil {
 		return nil, notDurable("open the state folder", err)
 	}
-	s := &Store{dir: abs, disk: d}
+	s := &Store{dir: abs, disk: d, seal: &sealer{path: filepath.Join(abs, sealName), disk: d}}
 	for _, folder := range []string{abs, s.runs()} {
 		if err := makeDir(d, folder); err != nil {
 			return nil, notDurable("make the state folder", err)
 		}
-		info, err := os.Lstat(folder)
-		if err != nil {
-			return nil, notDurable("open the state folder", err)
-		}
-		if err := ours(folder, info); err != nil {
+		if err := checkFolder(folder); err != nil {
 			return nil, err
-		}
-		if !info.IsDir() {
-			return nil, engine.Problemf(engine.NotDurable, "%s is not a folder, so it cannot keep journals", folder)
 		}
 	}
 	return s, nil
+}
+
+// ReadStore opens the state folder to read in it: nothing is made, and a folder that is not there has no
+// runs. The error has code Security when others can write it or it is a symbolic link.
+func ReadStore(dir string) (*Store, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the state folder: %w", err)
+	}
+	s := &Store{dir: abs, disk: realDisk{}}
+	for _, folder := range []string{abs, s.runs()} {
+		if err := checkFolder(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// checkFolder refuses what is no folder of our own.
+func checkFolder(folder string) error {
+	info, err := os.Lstat(folder)
+	if err != nil {
+		return notDurable("open the state folder", err)
+	}
+	if err := ours(folder, info); err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return engine.Problemf(engine.NotDurable, "%s is not a folder, so it cannot keep journals", folder)
+	}
+	return nil
 }
 
 func (s *Store) runs() string           { return filepath.Join(s.dir, "runs") }
@@ -137,7 +163,7 @@ func (s *Store) Read(id string) ([]engine.Event, error) {
 // never was one.
 func (s *Store) IDs() ([]string, error) {
 	entries, err := os.ReadDir(s.runs())
-	if err != nil {
+	if err != nil && !os.IsNotExist(err) {
 		return nil, fmt.Errorf("list the runs: %w", err)
 	}
 	var ids []string

@@ -71,9 +71,33 @@ func TestAStateFolderThatOthersCanChangeIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "state")
 			tt.prepare(t, dir)
-			_, err := OpenStore(dir)
-			wantCode(t, err, engine.Security, dir, tt.words)
+			for _, open := range []func(string) (*Store, error){OpenStore, ReadStore} {
+				_, err := open(dir)
+				wantCode(t, err, engine.Security, dir, tt.words)
+			}
 		})
+	}
+}
+
+// TestReadingMakesNothing: a state folder that is not there has no runs, and reading in it leaves it so.
+func TestReadingMakesNothing(t *testing.T) {
+	parent := t.TempDir()
+	s, err := ReadStore(filepath.Join(parent, "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ids, err := s.IDs(); err != nil || len(ids) != 0 {
+		t.Errorf("IDs: %v, %v", ids, err)
+	}
+	_, err = s.Find("master1")
+	wantCode(t, err, engine.Invalid, "has none")
+	_, err = s.Read(testID)
+	wantCode(t, err, engine.Invalid, "there is no run")
+	if who, busy := s.Holder(); busy {
+		t.Errorf("held by %s", who)
+	}
+	if left, err := os.ReadDir(parent); err != nil || len(left) != 0 {
+		t.Errorf("reading made %v, %v", left, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package sshnode
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
@@ -49,7 +51,7 @@ func readKnownHosts(c Config) (*knownHosts, error) {
 // unknown host every sound one, to be able to show what the server has.
 func (k *knownHosts) algorithms() []string {
 	sound := ssh.SupportedAlgorithms().HostKeys
-	known := k.db.HostKeyAlgorithms(k.config.hostport())
+	known := k.db.HostKeyAlgorithms(k.config.knownAs())
 	both := slices.DeleteFunc(known, func(a string) bool { return !slices.Contains(sound, a) })
 	if len(both) == 0 {
 		return sound
@@ -58,8 +60,8 @@ func (k *knownHosts) algorithms() []string {
 }
 
 // check is the host key callback: known, or a Problem that says what to do.
-func (k *knownHosts) check(hostport string, remote net.Addr, key ssh.PublicKey) error {
-	err := k.db.HostKeyCallback()(hostport, remote, key)
+func (k *knownHosts) check(_ string, remote net.Addr, key ssh.PublicKey) error {
+	err := k.db.HostKeyCallback()(k.config.knownAs(), remote, key)
 	if err == nil {
 		return nil
 	}
@@ -70,20 +72,20 @@ func (k *knownHosts) check(hostport string, remote net.Addr, key ssh.PublicKey) 
 	var revoked *xknownhosts.RevokedError
 	switch {
 	case errors.As(err, &revoked):
-		p.What = fmt.Sprintf("the host key of %s (%s) is revoked by %s:%d: %s", c.Name, hostport, revoked.Revoked.Filename, revoked.Revoked.Line, shown)
+		p.What = fmt.Sprintf("the host key of %s is revoked by %s:%d: %s", c.called(), revoked.Revoked.Filename, revoked.Revoked.Line, shown)
 	case errors.As(err, &changed) && len(changed.Want) > 0:
 		var b strings.Builder
-		fmt.Fprintf(&b, "the host key of %s (%s) is not the one that is known: another machine, a new installation, or somebody in between\n  shown by the server: %s", c.Name, hostport, shown)
+		fmt.Fprintf(&b, "the host key of %s is not the one that is known: another machine, a new installation, or somebody in between\n  shown by the server: %s", c.called(), shown)
 		for _, w := range changed.Want {
 			fmt.Fprintf(&b, "\n  known from %s:%d: %s %s", w.Filename, w.Line, w.Key.Type(), ssh.FingerprintSHA256(w.Key))
 		}
 		b.WriteString("\nFind out why first; only then remove that line and trust the new key.")
 		p.What = b.String()
 	case errors.As(err, &changed):
-		p.What = fmt.Sprintf("%s (%s) is unknown: none of the known hosts files has a key for it\n  shown by the server: %s\nCompare the fingerprint with the one on the machine itself.", c.Name, hostport, shown)
-		p.Next = "hcrun trust " + c.Name
+		p.What = fmt.Sprintf("%s is unknown: none of the known hosts files has a key for it\n  shown by the server: %s\nCompare the fingerprint with the one on the machine itself.", c.called(), shown)
+		p.Next = "hcrun trust " + cmp.Or(c.toward, c.Name)
 	default:
-		p.What = fmt.Sprintf("the host key of %s (%s), %s, cannot be checked: %s", c.Name, hostport, shown, clip(err.Error()))
+		p.What = fmt.Sprintf("the host key of %s, %s, cannot be checked: %s", c.called(), shown, clip(err.Error()))
 	}
 	return p
 }
@@ -99,7 +101,7 @@ type HostKey struct {
 
 // compare says what the operator's files have to say about a key that was shown.
 func (k *knownHosts) compare(key ssh.PublicKey) (known bool, contradicts error) {
-	err := k.db.HostKeyCallback()(k.config.hostport(), &net.TCPAddr{IP: net.IPv4zero}, key)
+	err := k.db.HostKeyCallback()(k.config.knownAs(), &net.TCPAddr{IP: net.IPv4zero}, key)
 	var changed *xknownhosts.KeyError
 	switch {
 	case err == nil:
@@ -114,33 +116,42 @@ func (k *knownHosts) compare(key ssh.PublicKey) (known bool, contradicts error) 
 var errSeen = errors.New("host key seen")
 
 // HostKeys returns the keys that the server shows, one connection for each type of key; nothing is
-// trusted and nobody logs in. Errors are *engine.Problem with code Unreachable, or Identity when the known
+// trusted and nobody logs in, but to the jump hosts, whose keys have to be known. Errors are *engine.Problem with code Unreachable, or Identity when the known
 // hosts files cannot be read, or ctx's own.
 func HostKeys(ctx context.Context, c Config) ([]HostKey, error) {
+	if c.ControlPath != "" {
+		return nil, engine.Problemf(engine.Invalid, "%s: its key is checked by the ssh client that holds the control socket", c.called())
+	}
 	files, err := readKnownHosts(c)
 	if err != nil {
 		return nil, err
 	}
+	r, err := openRoute(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
 	var keys []HostKey
 	for _, algorithm := range []string{ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoRSASHA512} {
-		var seen ssh.PublicKey
-		_, err := handshake(ctx, c, &ssh.ClientConfig{
+		var shown atomic.Pointer[ssh.PublicKey] // the handshake may still be under way when it is given up
+		_, err := r.handshake(ctx, c, &ssh.ClientConfig{
 			User:              c.User,
 			HostKeyAlgorithms: []string{algorithm},
-			HostKeyCallback:   func(_ string, _ net.Addr, key ssh.PublicKey) error { seen = key; return errSeen },
+			HostKeyCallback:   func(_ string, _ net.Addr, key ssh.PublicKey) error { shown.Store(&key); return errSeen },
 		}, nil)
 		var none *ssh.AlgorithmNegotiationError
+		seen := shown.Load()
 		switch {
 		case seen != nil:
-			key := HostKey{Type: seen.Type(), Fingerprint: ssh.FingerprintSHA256(seen), Line: knownhosts.Line([]string{c.hostport()}, seen)}
-			key.Known, key.Contradicts = files.compare(seen)
+			key := HostKey{Type: (*seen).Type(), Fingerprint: ssh.FingerprintSHA256(*seen), Line: knownhosts.Line([]string{c.knownAs()}, *seen)}
+			key.Known, key.Contradicts = files.compare(*seen)
 			keys = append(keys, key)
 		case !errors.As(err, &none):
 			return nil, err
 		}
 	}
 	if len(keys) == 0 {
-		return nil, engine.Problemf(engine.Unreachable, "%s (%s) shows no host key of a sound type", c.Name, c.hostport())
+		return nil, engine.Problemf(engine.Unreachable, "%s shows no host key of a sound type", c.called())
 	}
 	return keys, nil
 }

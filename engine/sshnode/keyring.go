@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -24,12 +26,12 @@ type keyring struct {
 	labels  []string // what each is called
 	notes   []string // what could not be used and why
 	sock    net.Conn
-	asked   bool
+	asked   atomic.Bool // by the server; the handshake may still be under way when it is read
 }
 
 // newKeyring loads the keys; Close it after the handshake, the agent signs until then.
 func newKeyring(c Config) *keyring {
-	k := &keyring{name: c.Name}
+	k := &keyring{name: c.called()}
 	held := k.dialAgent(c.Agent)
 	used := map[string]bool{}
 	for _, file := range c.Identities {
@@ -40,6 +42,9 @@ func newKeyring(c Config) *keyring {
 		}
 		used[string(s.PublicKey().Marshal())] = true
 		k.add(s, file)
+	}
+	if c.IdentitiesOnly {
+		held = nil
 	}
 	for _, s := range held {
 		if !used[string(s.PublicKey().Marshal())] {
@@ -76,14 +81,25 @@ func (k *keyring) dialAgent(socket string) []ssh.Signer {
 // load reads a private key file; the agent may hold the one that is encrypted.
 func load(file string, held []ssh.Signer) (ssh.Signer, error) {
 	pem, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		if line, e := os.ReadFile(file + ".pub"); e == nil { // of a key that only the agent has
+			pem, err = line, nil
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	s, err := ssh.ParsePrivateKey(pem)
 	var locked *ssh.PassphraseMissingError
+	public, _, _, _, notPublic := ssh.ParseAuthorizedKey(pem)
 	switch {
 	case err == nil:
 		return s, nil
+	case notPublic == nil:
+		if h := holder(held, public); h != nil {
+			return h, nil
+		}
+		return nil, fmt.Errorf("%s is a public key and no agent holds its private one", file)
 	case !errors.As(err, &locked):
 		return nil, fmt.Errorf("%s is not a private key: %w", file, err)
 	}
@@ -93,12 +109,20 @@ func load(file string, held []ssh.Signer) (ssh.Signer, error) {
 			pub, _, _, _, _ = ssh.ParseAuthorizedKey(line)
 		}
 	}
-	for _, h := range held {
-		if pub != nil && bytes.Equal(h.PublicKey().Marshal(), pub.Marshal()) {
-			return h, nil
-		}
+	if h := holder(held, pub); h != nil {
+		return h, nil
 	}
 	return nil, fmt.Errorf("%s is encrypted and no agent holds it (ssh-add %s)", file, file)
+}
+
+// holder is the agent's signer for a public key; nil if the agent does not have it.
+func holder(held []ssh.Signer, pub ssh.PublicKey) ssh.Signer {
+	for _, h := range held {
+		if pub != nil && bytes.Equal(h.PublicKey().Marshal(), pub.Marshal()) {
+			return h
+		}
+	}
+	return nil
 }
 
 // problem is the error of having nothing to offer.
@@ -114,7 +138,7 @@ func (k *keyring) problem() error {
 }
 
 func (k *keyring) signers() ([]ssh.Signer, error) {
-	k.asked = true
+	k.asked.Store(true)
 	return k.offered, nil
 }
 

@@ -35,7 +35,9 @@ type server struct {
 	wrap     func(in io.Reader) io.Reader                // what the worker's stdin passes through
 	tamper   func(out io.Writer, nonce string) io.Writer // what its stdout passes through
 	started  func(pid int)
-	config   Config
+
+	noForward string // what becomes of connections through it: "reject", "silence"
+	config    Config
 }
 
 // shells are the shells that the suite runs on.
@@ -133,7 +135,12 @@ func (s *server) handle(c net.Conn, sc *ssh.ServerConfig) {
 				go s.session(ch, reqs)
 			}
 		case "direct-tcpip":
-			go forward(nc)
+			switch s.noForward {
+			case "":
+				go forward(nc)
+			case "reject":
+				nc.Reject(ssh.Prohibited, "open failed")
+			}
 		default:
 			nc.Reject(ssh.UnknownChannelType, "")
 		}

@@ -22,10 +22,29 @@ type Config struct {
 	User           string        // the login user
 	Become         bool          // run the worker through sudo -n
 	Identities     []string      // private key files, in the order to try them
+	IdentitiesOnly bool          // offer keys of the agent only where one of these files names them
 	Agent          string        // socket of an SSH agent, "" for none
 	KnownHosts     []string      // files; one that does not exist counts as empty
+	KnownAs        string        // the host's name in them; "" is its address and port
 	ConnectTimeout time.Duration // for the TCP connection and again for the handshake; 0 is 10 s
 	Pace           float64       // divides the intervals of keepalives; 0 is 1
+
+	// Jump are the hosts on the way, the one to connect to first in front; what they say of Jump and Become
+	// does not count.
+	Jump []Config
+	// ControlPath is the socket of an OpenSSH master that is connected to the host already, "" for none. Its
+	// connection is used as it is: the master has chosen the way and the user, and checked the host key.
+	ControlPath string
+
+	toward string // of a jump host: the host that is wanted
+}
+
+// knownAs is what the known hosts files are asked for.
+func (c Config) knownAs() string {
+	if c.KnownAs != "" {
+		return net.JoinHostPort(c.KnownAs, "22")
+	}
+	return c.hostport()
 }
 
 func (c Config) hostport() string { return net.JoinHostPort(c.Host, itoa(c.port())) }
@@ -59,6 +78,7 @@ func (c Config) interval() time.Duration {
 type Node struct {
 	config Config
 	client *goph.Client
+	route  *route        // below the client
 	done   chan struct{} // closed by Close
 	closed atomic.Bool
 
@@ -71,7 +91,7 @@ type Node struct {
 
 // Stats counts what a node cost.
 type Stats struct {
-	Conns      int // SSH connections
+	Conns      int // SSH connections, those to jump hosts among them
 	Channels   int // exec channels opened on them
 	RoundTrips int // requests answered by the worker, its keepalives not counted
 }
@@ -81,18 +101,21 @@ var _ engine.WritableNode = (*Node)(nil)
 // Dial connects, checks the host key, authenticates, and proves that the node has the tools that the
 // worker needs. Errors are *engine.Problem with code Identity, Unreachable or Preflight, or ctx's own.
 func Dial(ctx context.Context, c Config) (*Node, error) {
-	client, err := connect(ctx, c)
+	client, route, err := connect(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	n := &Node{
 		config: c,
 		client: &goph.Client{Client: client, Config: &goph.Config{User: c.User, Addr: c.Host, Port: uint(c.port())}},
+		route:  route,
 		done:   make(chan struct{}),
 		turn:   make(chan struct{}, 1),
 	}
 	n.turn <- struct{}{}
-	go keepalive(n.client.Client, c.interval(), n.done)
+	if c.ControlPath == "" {
+		go keepalive(n.client.Client, c.interval(), n.done)
+	}
 	if err = n.take(ctx); err == nil {
 		err = n.ready(ctx)
 		n.give()
@@ -110,7 +133,7 @@ func (n *Node) Name() string { return n.config.Name }
 
 // Stats returns what the node has cost so far.
 func (n *Node) Stats() Stats {
-	return Stats{Conns: 1, Channels: int(n.channels.Load()), RoundTrips: int(n.roundTrips.Load())}
+	return Stats{Conns: 1 + len(n.route.hops), Channels: int(n.channels.Load()), RoundTrips: int(n.roundTrips.Load())}
 }
 
 // Close ends the worker and the connection. A request that is running ends with an error.
@@ -126,7 +149,8 @@ func (n *Node) Close() error {
 		}
 	default:
 	}
-	if err := n.client.Close(); err != nil && !isGone(err) {
+	defer n.route.Close()
+	if err := closeSoon(n.client.Client); err != nil && !isGone(err) {
 		return err
 	}
 	return nil

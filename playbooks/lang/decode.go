@@ -28,7 +28,15 @@ type decoding struct {
 	body    *hclsyntax.Body
 	targets []target
 	unknown bool
+	secret  bool // a sensitive value went into a field
 	diags   hcl.Diagnostics
+}
+
+// Discreet is a target of Decode that wants to know that something sensitive went into one that shares its
+// body.
+type Discreet interface {
+	// HasSecret is called once, after decoding, when something sensitive went into a field of the body.
+	HasSecret()
 }
 
 type target struct {
@@ -38,15 +46,25 @@ type target struct {
 
 // Decode fills structs from the body of a block, going by their hcl tags; several structs share the
 // body. All that is wrong is reported. known is false when a value depends on something that is not
-// known yet: its field is left zero.
+// known yet: its field is left zero. A sensitive value may go only into fields with the tag sensitive:"ok".
 func Decode(b *hclsyntax.Block, s *Scope, into ...any) (known bool, diags hcl.Diagnostics) {
+	d := decode(b, s, into...)
+	for _, p := range into {
+		if discreet, ok := p.(Discreet); ok && d.secret {
+			discreet.HasSecret()
+		}
+	}
+	return !d.unknown, d.diags
+}
+
+func decode(b *hclsyntax.Block, s *Scope, into ...any) *decoding {
 	d := &decoding{scope: s, what: Header(b), header: b.DefRange(), body: b.Body}
 	for _, p := range into {
 		v := reflect.ValueOf(p).Elem()
 		d.targets = append(d.targets, target{shapeOf(v.Type()), v})
 	}
 	d.run()
-	return !d.unknown, d.diags
+	return d
 }
 
 func (d *decoding) run() {
@@ -54,8 +72,13 @@ func (d *decoding) run() {
 		d.attribute(d.body.Attributes[name])
 	}
 	seen := map[string]*hclsyntax.Block{}
-	for _, b := range d.body.Blocks {
-		d.block(b, seen)
+	wrong := map[*hclsyntax.Block]bool{}
+	for _, g := range d.generate(d.body.Blocks) {
+		before := len(d.diags)
+		if !wrong[g.by] {
+			d.block(g, seen)
+		}
+		wrong[g.by] = g.by != nil && len(d.diags) > before // the other blocks of it would say the same
 	}
 	for _, t := range d.targets {
 		for _, name := range slices.Sorted(maps.Keys(t.shape.attrs)) {
@@ -130,7 +153,17 @@ func (d *decoding) set(dst reflect.Value, a *hclsyntax.Attribute, f field) {
 		d.report(a.Expr.Range(), fmt.Sprintf("%s is null, but %s needs it", a.Name, d.what), "")
 		return
 	}
-	known, err := assign(dst, v, nil)
+	secret := IsSensitive(v)
+	if secret && !f.secret {
+		d.report(a.Expr.Range(), fmt.Sprintf("%s shows its value in plans and journals, and this one is sensitive", a.Name), "only what becomes the content of a file may be sensitive; nonsensitive() says that a value may be shown after all")
+		return
+	}
+	d.secret = d.secret || secret
+	known, err := assign(dst, Bare(v), nil)
+	if err != nil && secret {
+		d.report(a.Expr.Range(), a.Name+" cannot have this value", "it is sensitive, so why is not shown")
+		return
+	}
 	if err != nil {
 		rng, what := locate(a, err)
 		if err.quote {
@@ -146,11 +179,14 @@ func (d *decoding) set(dst reflect.Value, a *hclsyntax.Attribute, f field) {
 	d.unknown = d.unknown || !known
 }
 
-func (d *decoding) block(b *hclsyntax.Block, seen map[string]*hclsyntax.Block) {
+func (d *decoding) block(g generated, seen map[string]*hclsyntax.Block) {
+	b := g.block
 	for _, t := range d.targets {
 		if f, ok := t.shape.blocks[b.Type]; ok {
-			d.nested(t.value.Field(f.index), b, seen[b.Type])
-			seen[b.Type] = b
+			d.nested(t.value.Field(f.index), g, seen[b.Type])
+			if !g.none {
+				seen[b.Type] = b
+			}
 			return
 		}
 		if _, ok := t.shape.attrs[b.Type]; ok {
@@ -161,8 +197,8 @@ func (d *decoding) block(b *hclsyntax.Block, seen map[string]*hclsyntax.Block) {
 	d.report(b.TypeRange, fmt.Sprintf("unknown block %q in %s", b.Type, d.what), DidYouMean(b.Type, d.names()))
 }
 
-func (d *decoding) nested(dst reflect.Value, b, earlier *hclsyntax.Block) {
-	t := dst.Type()
+func (d *decoding) nested(dst reflect.Value, g generated, earlier *hclsyntax.Block) {
+	t, b := dst.Type(), g.block
 	many := t.Kind() == reflect.Slice
 	if !many && earlier != nil {
 		d.report(b.DefRange(), fmt.Sprintf("%s has two blocks %s", d.what, b.Type), fmt.Sprintf("the other one is on line %d; one is enough", earlier.TypeRange.Start.Line))
@@ -172,10 +208,15 @@ func (d *decoding) nested(dst reflect.Value, b, earlier *hclsyntax.Block) {
 		t = t.Elem()
 	}
 	v := reflect.New(t)
-	d.labels(v.Elem(), b)
-	known, diags := Decode(b, d.scope, v.Interface())
-	d.diags = append(d.diags, diags...)
-	d.unknown = d.unknown || !known
+	if !g.blind {
+		d.labels(v.Elem(), b)
+	}
+	inner := decode(b, g.scope, v.Interface())
+	d.diags = append(d.diags, inner.diags...)
+	if g.blind {
+		return
+	}
+	d.unknown, d.secret = d.unknown || inner.unknown, d.secret || inner.secret
 	switch {
 	case many:
 		dst.Set(reflect.Append(dst, v.Elem()))

@@ -27,8 +27,9 @@ const maxText = 4 << 20
 // maxFileset is how many files one fileset finds.
 const maxFileset = 10000
 
-// FileFunctions are the functions that read files below a folder. pure are what templates may call.
-func FileFunctions(files fs.FS, pure map[string]function.Function) map[string]function.Function {
+// FileFunctions are the functions that read files below a folder. pure are what templates may call, within
+// the budget of the expressions that call for them.
+func FileFunctions(files fs.FS, pure map[string]function.Function, budget *Budget) map[string]function.Function {
 	ff := map[string]function.Function{
 		"file":       readFunc(files, asText),
 		"filebase64": readFunc(files, func(b []byte) (string, error) { return base64.StdEncoding.EncodeToString(b), nil }),
@@ -39,7 +40,7 @@ func FileFunctions(files fs.FS, pure map[string]function.Function) map[string]fu
 	}
 	inTemplates := maps.Clone(pure)
 	maps.Copy(inTemplates, ff)
-	ff["templatefile"] = templateFunc(files, inTemplates)
+	ff["templatefile"] = templateFunc(files, inTemplates, budget)
 	return ff
 }
 
@@ -206,7 +207,7 @@ func matches(pattern, name []string) bool {
 }
 
 // templateFunc renders a file as a template that knows only the given values.
-func templateFunc(files fs.FS, functions map[string]function.Function) function.Function {
+func templateFunc(files fs.FS, functions map[string]function.Function, budget *Budget) function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{param("path", cty.String), anyParam("values")},
 		Type:   function.StaticReturnType(cty.String),
@@ -222,7 +223,7 @@ func templateFunc(files fs.FS, functions map[string]function.Function) function.
 			if err != nil {
 				return cty.NilVal, function.NewArgError(0, err)
 			}
-			v, diags := render(name, src, &Scope{Values: args[1].AsValueMap(), Functions: functions})
+			v, diags := render(name, src, &Scope{Values: args[1].AsValueMap(), Functions: functions, Budget: budget})
 			if diags.HasErrors() {
 				return cty.NilVal, function.NewArgErrorf(0, "%s", firstLine(diags))
 			}

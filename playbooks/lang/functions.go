@@ -14,8 +14,8 @@ import (
 func Functions(lookup func(string) (string, bool)) map[string]function.Function {
 	all := map[string]function.Function{
 		"env": envFunc(lookup),
-		"try": tryfunc.TryFunc,
-		"can": tryfunc.CanFunc,
+		"try": discreetly(tryfunc.TryFunc),
+		"can": discreetly(tryfunc.CanFunc),
 	}
 	maps.Copy(all, numbers())
 	maps.Copy(all, texts())

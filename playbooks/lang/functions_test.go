@@ -26,7 +26,7 @@ func testScope() *Scope {
 		v, ok := map[string]string{"SET": "x", "EMPTY": ""}[name]
 		return v, ok
 	})
-	maps.Copy(fs, FileFunctions(files, fs))
+	maps.Copy(fs, FileFunctions(files, fs, NewBudget()))
 	return &Scope{Functions: fs, Values: map[string]cty.Value{
 		"unknown": cty.ObjectVal(map[string]cty.Value{"text": cty.UnknownVal(cty.String), "any": cty.DynamicVal}),
 	}}

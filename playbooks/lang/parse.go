@@ -62,6 +62,7 @@ func Parse(filename string, src []byte, wants string) (*hclsyntax.Body, hcl.Diag
 	if n := countBlocks(body); n > MaxBlocks {
 		return nil, Here(hcl.Range{Filename: filename}, fmt.Sprintf("there are %d blocks; at most %d can be in one file", n, MaxBlocks), "for_each makes many steps of one block")
 	}
+	meter(body)
 	return body, nil
 }
 
@@ -74,7 +75,8 @@ func ParseExpression(name string, src []byte) (hclsyntax.Expression, hcl.Diagnos
 	if diags := scanDepth(tokens); diags != nil {
 		return nil, diags
 	}
-	return hclsyntax.ParseExpression(src, name, start)
+	expr, diags := hclsyntax.ParseExpression(src, name, start)
+	return withMeter(expr, diags)
 }
 
 // parseTemplate reads a template.
@@ -86,7 +88,15 @@ func parseTemplate(name string, src []byte) (hclsyntax.Expression, hcl.Diagnosti
 	if diags := scanDepth(tokens); diags != nil {
 		return nil, diags
 	}
-	return hclsyntax.ParseTemplate(src, name, start)
+	expr, diags := hclsyntax.ParseTemplate(src, name, start)
+	return withMeter(expr, diags)
+}
+
+func withMeter(expr hclsyntax.Expression, diags hcl.Diagnostics) (hclsyntax.Expression, hcl.Diagnostics) {
+	if expr != nil {
+		meter(expr)
+	}
+	return expr, diags
 }
 
 func empty(tokens hclsyntax.Tokens) bool {

@@ -16,6 +16,7 @@ const (
 	MaxDepth     = 64      // brackets, braces, quotes and ${ within each other
 	MaxOperators = 256     // operators, indexes and %{ in one expression: each is one level of recursion
 	MaxBlocks    = 2000    // blocks of a file, at any depth
+	MaxPieces    = 10000   // lines of heredocs and templates, and each "$" or "%" in a text: the parser joins them, in quadratic time
 )
 
 // scanText finds what makes a file no text.
@@ -62,7 +63,11 @@ type level struct {
 // scanDepth refuses what would make the parser or the evaluation recurse too deeply.
 func scanDepth(tokens hclsyntax.Tokens) hcl.Diagnostics {
 	levels := []level{{open: hclsyntax.TokenOBrace}}
-	for _, t := range tokens {
+	pieces := 0
+	for i, t := range tokens {
+		if i > 0 && isText(t) && isText(tokens[i-1]) {
+			pieces++
+		}
 		top := &levels[len(levels)-1]
 		switch {
 		case opens(t.Type):
@@ -80,11 +85,18 @@ func scanDepth(tokens hclsyntax.Tokens) hcl.Diagnostics {
 		if len(levels) > MaxDepth {
 			return Here(t.Range, fmt.Sprintf("nested more than %d deep", MaxDepth), "use locals to take it apart")
 		}
+		if pieces > MaxPieces {
+			return Here(t.Range, fmt.Sprintf("more than %d lines of text in quotes, heredocs or templates", MaxPieces), "keep long texts in files of their own, and read them with file() or send them with scp")
+		}
 		if top.operators > MaxOperators {
 			return Here(t.Range, fmt.Sprintf("more than %d operators in one expression", MaxOperators), "use locals to take it apart")
 		}
 	}
 	return nil
+}
+
+func isText(t hclsyntax.Token) bool {
+	return t.Type == hclsyntax.TokenStringLit || t.Type == hclsyntax.TokenQuotedLit
 }
 
 func opens(t hclsyntax.TokenType) bool {

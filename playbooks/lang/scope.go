@@ -17,6 +17,7 @@ type Scope struct {
 	// Elsewhere says of first names that are not known here where they are.
 	Elsewhere map[string]string
 	Sources   map[string][]byte // to quote from in messages
+	Budget    *Budget           // of all expressions together; nil: each has its own
 }
 
 // With is the scope with one more name.
@@ -27,7 +28,7 @@ func (s *Scope) With(name string, v cty.Value) *Scope {
 			values[k] = old
 		}
 	}
-	return &Scope{Values: values, Functions: s.Functions, Elsewhere: s.Elsewhere, Sources: s.Sources}
+	return &Scope{Values: values, Functions: s.Functions, Elsewhere: s.Elsewhere, Sources: s.Sources, Budget: s.Budget}
 }
 
 // Value evaluates an expression. Names are checked first, so that all unknown ones are found and get
@@ -36,7 +37,10 @@ func (s *Scope) Value(expr hclsyntax.Expression) (cty.Value, hcl.Diagnostics) {
 	if diags := s.checkNames(expr); diags.HasErrors() {
 		return cty.DynamicVal, diags
 	}
-	v, diags := expr.Value(&hcl.EvalContext{Variables: s.Values, Functions: s.Functions})
+	v, diags := s.value(expr)
+	if diags.HasErrors() && touches(expr, &hcl.EvalContext{Variables: s.Values}) {
+		return cty.DynamicVal, discreet(expr, diags)
+	}
 	if diags.HasErrors() {
 		return cty.DynamicVal, diags
 	}
@@ -61,7 +65,7 @@ func (s *Scope) checkNames(expr hclsyntax.Expression) hcl.Diagnostics {
 }
 
 func (s *Scope) checkFunction(call *hclsyntax.FunctionCallExpr) hcl.Diagnostics {
-	if _, ok := s.Functions[call.Name]; ok {
+	if _, ok := s.Functions[call.Name]; ok || call.Name == meterName {
 		return nil
 	}
 	instead := unwelcome()[call.Name]
@@ -140,6 +144,6 @@ func unwelcome() map[string]string {
 		"abspath":    "local files are named relative to the playbook's root",
 		"pathexpand": "local files are named relative to the playbook's root",
 		"getenv":     `write env("NAME") or env("NAME", "default")`,
-		"sensitive":  "plans and journals show every value; keep secrets in files, which are shown as hashes",
+		"sensitive":  "an inventory holds no secrets; a playbook has secret \"NAME\" { ... }",
 	}
 }

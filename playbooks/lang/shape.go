@@ -2,6 +2,7 @@ package lang
 
 import (
 	"encoding"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -22,6 +23,7 @@ type field struct {
 	name     string
 	index    int
 	optional bool
+	secret   bool // a sensitive value is welcome
 }
 
 var (
@@ -39,7 +41,7 @@ func shapeOf(t reflect.Type) shape {
 		if name == "" || name == "-" {
 			continue
 		}
-		f := field{name: name, index: i, optional: kind == "optional"}
+		f := field{name: name, index: i, optional: kind == "optional", secret: t.Field(i).Tag.Get("sensitive") == "ok"}
 		switch kind {
 		case "block":
 			s.blocks[name] = f
@@ -50,6 +52,12 @@ func shapeOf(t reflect.Type) shape {
 		}
 	}
 	return s
+}
+
+// Has reports whether a struct is filled from an attribute of that name.
+func Has(into any, name string) bool {
+	_, ok := shapeOf(reflect.TypeOf(into).Elem()).attrs[name]
+	return ok
 }
 
 // CheckType says what is wrong with a struct type as a target of Decode, so that a test over all kinds
@@ -80,7 +88,9 @@ func CheckType(t reflect.Type) error {
 			if inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Slice {
 				inner = inner.Elem()
 			}
-			err = CheckType(inner)
+			if err = CheckType(inner); name == "dynamic" {
+				err = errors.New(`"dynamic" is a word of the language`)
+			}
 		case "label":
 			if f.Type.Kind() != reflect.String {
 				err = fmt.Errorf("%s.%s: a label is a string", t, f.Name)

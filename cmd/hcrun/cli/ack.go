@@ -26,7 +26,7 @@ func (a *app) ack(ctx context.Context, name, reason string) error {
 	if strings.TrimSpace(reason) == "" {
 		return usage("ack needs --reason TEXT: it is recorded with the run")
 	}
-	store, err := a.store()
+	store, err := a.records()
 	if err != nil {
 		return err
 	}

@@ -2,10 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -42,9 +39,9 @@ node until a guard holds one.`,
 		Args: exactly(1, 1, "one playbook or plan file"),
 		RunE: func(c *cobra.Command, args []string) error { return a.apply(c.Context(), args[0], f) },
 	})
-	c.Flags().StringVar(&f.limit, "limit", "", "only these nodes: names, groups, globs")
+	limitFlag(c, &f.limit)
 	c.Flags().BoolVar(&f.plan, "plan", false, "show what would be done; write nothing")
-	c.Flags().StringVar(&f.out, "out", "", "with --plan: write the plan to this file, for `hcrun apply FILE`")
+	c.Flags().StringVar(&f.out, "out", "", "with --plan: write the plan to this `FILE`, for hcrun apply FILE")
 	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
 	c.Flags().BoolVar(&f.wait, "wait", false, "when a guard holds the node, wait until it opens")
 	c.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "with --plan: exit 3 when there is something to change")
@@ -113,19 +110,22 @@ func (a *app) apply(ctx context.Context, path string, f applyFlags) error {
 	if f.plan {
 		return ro.plan(ctx)
 	}
+	if ro.store, err = a.store(); err != nil {
+		return err
+	}
 	return ro.run(ctx)
 }
 
 // open loads the site and the playbook; nothing has been connected to.
-func (a *app) open(ctx context.Context, path string, f applyFlags) (*site, *playbooks.File, error) {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, usage("%s: there is no such file", path)
+func (a *app) open(ctx context.Context, path string, f applyFlags) (*site, book, error) {
+	if err := a.there(path); err != nil {
+		return nil, nil, err
 	}
-	s, err := a.site(ctx, path)
+	s, err := a.site(ctx, beside(path))
 	if err != nil {
 		return nil, nil, err
 	}
-	file, err := playbooks.Load(path, playbooks.Options{Kinds: a.kinds, Vars: f.vars, VarFiles: f.varFiles, Env: s.env})
+	file, err := a.load(path, playbooks.Options{Kinds: a.kinds, Vars: f.vars, VarFiles: f.varFiles, Env: s.env, Hide: a.veil.Hide})
 	return s, file, err
 }
 
@@ -143,18 +143,18 @@ type rollout struct {
 
 // rollout evaluates the playbook for every node of its group, so that what is wrong for the third
 // node is known before the first is touched.
-func (s *site) rollout(file *playbooks.File, f applyFlags) (*rollout, error) {
+func (s *site) rollout(file book, f applyFlags) (*rollout, error) {
 	group, err := s.inv.Select(file.Hosts())
 	if err != nil {
 		return nil, locateHosts(file, err)
 	}
-	ro := &rollout{site: s, flags: f, source: file.Path(), books: map[string]*engine.Playbook{}, locate: func(err error) error { return locate(file, err) }}
+	ro := &rollout{site: s, flags: f, source: file.Path(), locate: func(err error) error { return locate(file, err) }}
+	var nodes []playbooks.Node
 	for _, h := range group {
-		pb, err := file.For(playbooks.Node{Name: h.Name, Address: h.Address, Groups: h.Groups, Vars: h.Vars})
-		if err != nil {
-			return nil, ro.locate(err)
-		}
-		ro.books[h.Name] = pb
+		nodes = append(nodes, playbooks.Node{Name: h.Name, Address: h.Address, FailureDomain: h.FailureDomain, Groups: h.Groups, Vars: h.Vars})
+	}
+	if ro.books, err = file.All(nodes); err != nil {
+		return nil, ro.locate(err)
 	}
 	if err := ro.arrange(group); err != nil {
 		return nil, err
@@ -162,11 +162,11 @@ func (s *site) rollout(file *playbooks.File, f applyFlags) (*rollout, error) {
 	if ro.chosen, err = s.chosen(ro.group, f.limit); err != nil {
 		return nil, err
 	}
-	ro.store, err = s.app.store()
+	ro.store, err = s.app.records()
 	return ro, err
 }
 
-func locateHosts(file *playbooks.File, err error) error {
+func locateHosts(file book, err error) error {
 	return fmt.Errorf("%s: hosts = %q: %w", file.Path(), file.Hosts(), err)
 }
 
@@ -198,13 +198,13 @@ func (ro *rollout) arrange(group []inventory.Host) error {
 	return nil
 }
 
-// chosen is the part of the group that a limit names. An empty limit is all; one that names nothing of
+// chosen is the part of the group that a limit names. No limit is all; one that names nothing of
 // the group is an error and never widens.
 func (s *site) chosen(group []inventory.Host, limit string) ([]inventory.Host, error) {
 	if limit == "" {
 		return group, nil
 	}
-	picked, err := s.inv.Select(limit)
+	picked, err := s.inv.Limit(limit)
 	if err != nil {
 		return nil, err
 	}

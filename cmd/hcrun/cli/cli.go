@@ -1,9 +1,32 @@
 // Package cli is the command line of hcrun: flags, questions, wiring, exit codes. What is safe to do
 // is decided in package engine, never here.
 //
-// A team's own binary is this package with the team's kinds of task:
+// # A team's own binary
 //
-//	func main() { cli.Main(append(tasks.All(), ours.Kind)...) }
+// It is this package with the team's kinds of task,
+//
+//	func main() { cli.Main(append(tasks.All(), sysctl.Kinds()...)...) }
+//
+// and, where playbooks are compiled in as well, with those:
+//
+//	func main() {
+//		cli.Program{
+//			Kinds:     append(tasks.All(), sysctl.Kinds()...),
+//			Playbooks: []playbooks.Compiled{kernelLimits()},
+//		}.Main()
+//	}
+//
+// A compiled playbook is named go:NAME where a file's path would stand: in apply, status and validate, in
+// the record of its runs and in the commands that hcrun prints. Where no -i is given its inventory is
+// inventory/hosts.hcl below the working folder. All commands behave as those of the stock binary; they
+// print their own name as hcrun, so that is what the binary should be called where people use it. The
+// folder docs/team of the repository is such a binary with its tests.
+//
+// # What a program may rely on
+//
+// The exit status is an [engine.Code], of which none changes its meaning. With --json every line of
+// standard output is one JSON object: an [engine.Event] as the journal has it, or, last, how the command
+// ended; status and history print one array instead. Text for people is not for parsing.
 package cli
 
 import (
@@ -17,23 +40,11 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/hcrun/hcrun/cmd/hcrun/ui"
 	"github.com/hcrun/hcrun/engine"
-	"github.com/hcrun/hcrun/engine/lab"
+	"github.com/hcrun/hcrun/playbooks"
 )
-
-// Main runs the command line with these kinds of task and ends the process.
-func Main(kinds ...engine.Kind) {
-	if code, ok := lab.Child(os.Args); ok {
-		os.Exit(code)
-	}
-	a := &app{kinds: kinds, in: os.Stdin, out: os.Stdout, errOut: os.Stderr, env: os.LookupEnv}
-	a.terminal = term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
-	a.style = ui.Style{Color: term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
-	os.Exit(int(a.run(signals(a.errOut), os.Args[1:])))
-}
 
 // errSignal is why the context of a command ends at the first Ctrl-C.
 var errSignal = errors.New("interrupted")
@@ -59,11 +70,13 @@ func signals(w io.Writer) context.Context {
 // app is one call of the command line.
 type app struct {
 	kinds    []engine.Kind
+	compiled []playbooks.Compiled
 	in       io.Reader
 	out      io.Writer
 	errOut   io.Writer
 	env      func(string) (string, bool)
-	terminal bool // a person can be asked
+	veil     *engine.Veil // hides secrets on every way out
+	terminal bool         // a person can be asked
 	style    ui.Style
 
 	state     string // --state
@@ -74,12 +87,14 @@ type app struct {
 
 // run runs one command line and returns its exit code, having shown the error if there was one.
 func (a *app) run(ctx context.Context, args []string) engine.Code {
+	a.veil = &engine.Veil{}
+	a.out, a.errOut = &veiled{a.out, a.veil}, &veiled{a.errOut, a.veil}
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(backwards(args))
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.errOut)
-	err := root.ExecuteContext(ctx)
+	err := execute(ctx, root)
 	if err == nil {
 		if a.json && a.events {
 			ui.EndJSON(a.out, nil)
@@ -96,21 +111,34 @@ func (a *app) run(ctx context.Context, args []string) engine.Code {
 	return engine.CodeOf(err)
 }
 
+// execute runs the command, and survives its panic.
+func execute(ctx context.Context, root *cobra.Command) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
+	return root.ExecuteContext(ctx)
+}
+
 // root is the tree of commands.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "hcrun",
 		Short:         "Staged, reversible changes on machines, one node at a time",
+		Long:          a.about(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().StringVar(&a.state, "state", "", "folder of journals and the lab (default $HCRUN_STATE, or $XDG_STATE_HOME/hcrun)")
-	root.PersistentFlags().BoolVar(&a.json, "json", false, "for programs: events one JSON object a line; status and history one array")
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "for programs: events one JSON object a line; status, history, doctor and doc one array; validate, gc, init and version one object")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%v; see `%s --help`", err, c.CommandPath()) })
 	zerolog.ErrorHandler = func(error) {} // the journal has everything; a log that cannot be written is no news
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.applyCmd(), a.resumeCmd(), a.rollbackCmd(), a.ackCmd(), a.statusCmd(), a.historyCmd(), a.showCmd(),
-		a.validateCmd(), a.docCmd(), a.trustCmd(), a.journalCmd(), a.labCmd(), a.versionCmd())
+		a.validateCmd(), a.fmtCmd(), a.testCmd(), a.explainCmd(), a.docCmd(), a.trustCmd(), a.inventoryCmd(), a.journalCmd(),
+		a.labCmd(), a.versionCmd(), a.initCmd(), a.gcCmd(), a.doctorCmd(), a.completionCmd())
+	a.complete(root)
+	exemplify(root)
 	return root
 }
 

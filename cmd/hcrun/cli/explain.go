@@ -20,9 +20,10 @@ type located struct {
 func (l *located) Error() string { return l.err.Error() }
 func (l *located) Unwrap() error { return l.err }
 
-// locate finds the line of the playbook that an error came from.
-func locate(file *playbooks.File, err error) error {
-	if err == nil || file == nil {
+// locate finds the line of the playbook that an error came from, if it is one that has lines.
+func locate(from book, err error) error {
+	file, ok := from.(*playbooks.File)
+	if err == nil || !ok || file == nil {
 		return err
 	}
 	where := file.Explain(err)

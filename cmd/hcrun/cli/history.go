@@ -17,9 +17,11 @@ func (a *app) historyCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "history",
 		Short: "Every run, oldest first",
-		Args:  exactly(0, 0, "no arguments"),
+		Long: `Lists every run of this state folder. With --json it prints one array of objects: run, playbook, node, began,
+ended, state, changed, clean, acked. "hcrun status --json" prints the same of the runs that need somebody.`,
+		Args: exactly(0, 0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
-			store, err := a.store()
+			store, err := a.records()
 			if err != nil {
 				return err
 			}
@@ -50,7 +52,7 @@ func (a *app) showCmd() *cobra.Command {
 }
 
 func (a *app) show(ctx context.Context, name string) error {
-	store, err := a.store()
+	store, err := a.records()
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func (a *app) journalCmd() *cobra.Command {
 }
 
 func (a *app) verify(args []string) error {
-	store, err := a.store()
+	store, err := a.records()
 	if err != nil {
 		return err
 	}

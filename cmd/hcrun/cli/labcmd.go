@@ -25,9 +25,10 @@ over real SSH. Their kubelet, API server and Loki are simulated. They go on runn
 		a.labSub("down", "stop it; its files stay", 0, func(ctx context.Context, dir string, _ []string) error { return lab.Down(ctx, dir) }),
 		a.labSub("reset", "fresh masters, nothing broken, a Monday at 20:00", 0, func(ctx context.Context, dir string, _ []string) error { return lab.Reset(ctx, dir) }),
 		a.labSub("status", "what runs, what time it is there, what is broken", 0, func(ctx context.Context, dir string, _ []string) error { return a.labStatus(ctx, dir) }),
-		a.labSub("clock +DURATION", "move the lab's time: +25h", 1, a.labClock),
+		a.labSub("clock +DURATION", "move the lab's time: +25h, or back: -25h", 1, a.labClock),
 		a.labSub("break NODE KIND", "break something; without arguments, list what can be broken", -1, a.labBreak),
 		a.labSub("mend NODE", "undo every break of a node", 1, func(ctx context.Context, dir string, args []string) error { return lab.Mend(ctx, dir, args[0]) }),
+		a.labSub("reboot NODE", "cut a node's power and start it again", 1, a.labReboot),
 	)
 	return c
 }
@@ -110,6 +111,23 @@ func (a *app) labClock(ctx context.Context, dir string, args []string) error {
 		return err
 	}
 	a.note("it is %s in the lab now", ui.Moment(now, labZone()))
+	return nil
+}
+
+// backwards moves `-25h` behind "--" in `lab clock -25h`: no flag begins with a digit.
+func backwards(args []string) []string {
+	at := slices.IndexFunc(args, func(s string) bool { return len(s) > 1 && s[0] == '-' && s[1] >= '0' && s[1] <= '9' })
+	if at < 0 || !slices.Contains(args[:at], "lab") || !slices.Contains(args[:at], "clock") || slices.Contains(args[:at], "--") {
+		return args
+	}
+	return slices.Concat(args[:at], args[at+1:], []string{"--", args[at]})
+}
+
+func (a *app) labReboot(ctx context.Context, dir string, args []string) error {
+	if err := lab.Reboot(ctx, dir, args[0]); err != nil {
+		return err
+	}
+	a.note("%s is up again", args[0])
 	return nil
 }
 

@@ -191,7 +191,7 @@ func (ro *rollout) carryOut(ctx context.Context, it intent, overrides []engine.O
 	defer j.Close()
 	show, done := ro.app.display(zone, nil)
 	defer done()
-	e := &engine.Engine{Journal: j, Kinds: ro.app.kinds, Clock: ro.clock, Show: show, Peers: ro.peers(ro.group, it.host.Name)}
+	e := &engine.Engine{Journal: j, Kinds: ro.app.kinds, Clock: ro.clock, Show: show, Peers: ro.peers(ro.group, it.host.Name), Other: ro.other, Veil: ro.app.veil}
 	r, err := e.Open(ctx, id, ro.opened(it, zone.String()), it.steps)
 	if err != nil {
 		return err

@@ -49,7 +49,7 @@ func (ro *rollout) preflight(ctx context.Context, it intent) error {
 	if err != nil {
 		return err
 	}
-	e := &engine.Engine{Kinds: ro.app.kinds, Clock: ro.clock}
+	e := &engine.Engine{Kinds: ro.app.kinds, Clock: ro.clock, Other: ro.other}
 	last := ""
 	_, err = e.Preflight(ctx, n, it.steps, func(s string) {
 		if s = ui.Line(s); s != last {

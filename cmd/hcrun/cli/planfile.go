@@ -11,14 +11,17 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/hcrun/hcrun/engine"
 )
 
 // A plan file is a zip archive: plan.json, and every file content that the plan would write under
-// blobs/SHA256. What is on the node now is not in it; apply finds it there, or refuses.
+// blobs/SHA256. What is on the node now is not in it; apply finds it there, or refuses. Secrets in it are
+// sealed with the key of the state folder that it was made with.
 const (
 	planEntry   = "plan.json"
+	hiddenEntry = "hidden.age"
 	planVersion = 1
 	maxPlanJSON = 64 << 20
 )
@@ -62,7 +65,7 @@ func (ro *rollout) writePlan(ctx context.Context, path string, it intent) (err e
 	defer os.Remove(f.Name())
 	defer f.Close()
 	z := zip.NewWriter(f)
-	if err := p.write(ctx, z); err != nil {
+	if err := ro.writeEntries(ctx, z, p); err != nil {
 		return fmt.Errorf("write the plan to %s: %w", path, err)
 	}
 	if err := errors.Join(z.Close(), f.Sync(), f.Close()); err != nil {
@@ -74,7 +77,7 @@ func (ro *rollout) writePlan(ctx context.Context, path string, it intent) (err e
 	return nil
 }
 
-func (p planFile) write(ctx context.Context, z *zip.Writer) error {
+func (ro *rollout) writeEntries(ctx context.Context, z *zip.Writer, p planFile) error {
 	w, err := z.Create(planEntry)
 	if err != nil {
 		return err
@@ -82,32 +85,90 @@ func (p planFile) write(ctx context.Context, z *zip.Writer) error {
 	if err := json.NewEncoder(w).Encode(p); err != nil {
 		return err
 	}
+	if hidden, ok := ro.app.veil.Pack(); ok {
+		if err := ro.copyBlob(ctx, z, hiddenEntry, hidden); err != nil {
+			return err
+		}
+	}
 	written := map[string]bool{}
 	for _, c := range engine.Changes(p.Steps) {
-		content := c.After.Content
-		if content.IsZero() || written[content.Hash()] {
+		content, name := c.After.Content, "blobs/"+c.After.Content.Hash()
+		if content.IsZero() || written[name] {
 			continue
 		}
-		written[content.Hash()] = true
-		if err := copyBlob(ctx, z, content); err != nil {
+		written[name] = true
+		if c.Secret {
+			content, name = content.Secret(), name+".age"
+		}
+		if err := ro.copyBlob(ctx, z, name, content); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func copyBlob(ctx context.Context, z *zip.Writer, c engine.Content) error {
+// copyBlob adds a content to the archive, sealed if it is a secret.
+func (ro *rollout) copyBlob(ctx context.Context, z *zip.Writer, name string, c engine.Content) error {
 	r, err := c.Open(ctx)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	w, err := z.Create("blobs/" + c.Hash())
+	w, err := z.Create(name)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(w, r)
-	return err
+	if !c.IsSecret() {
+		_, err = io.Copy(w, r)
+		return err
+	}
+	sealed, err := ro.store.Seal(w)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(sealed, r); err != nil {
+		return err
+	}
+	return sealed.Close()
+}
+
+// unseal opens a sealed entry of a plan.
+func (ro *rollout) unseal(f *zip.File) (io.ReadCloser, error) {
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	in, err := ro.store.Unseal(r)
+	if err != nil {
+		r.Close()
+		p := engine.Problemf(engine.Corrupt, "the plan's secrets cannot be read: %w", err)
+		p.Now, p.Next = "nothing was changed", "make the plan again with this state folder"
+		return nil, p
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{in, r}, nil
+}
+
+// unveil takes up what the plan has to hide.
+func (ro *rollout) unveil(z *zip.Reader) error {
+	for _, f := range z.File {
+		if f.Name != hiddenEntry {
+			continue
+		}
+		in, err := ro.unseal(f)
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		packed, err := io.ReadAll(io.LimitReader(in, maxPlanJSON))
+		if err != nil {
+			return err
+		}
+		return ro.app.veil.Unpack(packed)
+	}
+	return nil
 }
 
 // applyPlanFile carries a plan out exactly as it was shown, or refuses.
@@ -175,6 +236,9 @@ func (s *site) replay(p planFile, f applyFlags) (*rollout, intent, error) {
 }
 
 func (ro *rollout) carryOutPlan(ctx context.Context, it intent, z *zip.Reader) error {
+	if err := ro.unveil(z); err != nil {
+		return err
+	}
 	lock, err := ro.store.Lock("apply a plan of " + it.book.Name + " to " + it.host.Name)
 	if err != nil {
 		return err
@@ -187,7 +251,7 @@ func (ro *rollout) carryOutPlan(ctx context.Context, it intent, z *zip.Reader) e
 	if err != nil {
 		return err
 	}
-	if err := attach(ctx, it.steps, n.Look, z); err != nil {
+	if err := ro.attach(ctx, it.steps, n.Look, z); err != nil {
 		return err
 	}
 	overrides, err := ro.decide(it)
@@ -202,7 +266,7 @@ func (ro *rollout) carryOutPlan(ctx context.Context, it intent, z *zip.Reader) e
 
 // attach gives the plan's contents their bytes: those to be written from the plan file, those that are
 // replaced from the node, which has to be as the plan saw it.
-func attach(ctx context.Context, steps []engine.PlannedStep, look engine.Look, z *zip.Reader) error {
+func (ro *rollout) attach(ctx context.Context, steps []engine.PlannedStep, look engine.Look, z *zip.Reader) error {
 	first := map[string]engine.Image{}
 	var paths []string
 	for _, c := range engine.Changes(steps) {
@@ -225,8 +289,15 @@ func attach(ctx context.Context, steps []engine.PlannedStep, look engine.Look, z
 		have[images[i].Content.Hash()] = images[i].Content
 	}
 	for _, f := range z.File {
-		if hash := filepath.Base(f.Name); f.Name == "blobs/"+hash {
-			have[hash] = engine.NewContent(hash, int64(f.UncompressedSize64), func(context.Context) (io.ReadCloser, error) { return f.Open() })
+		hash, isSealed := strings.CutSuffix(filepath.Base(f.Name), ".age")
+		open := func(context.Context) (io.ReadCloser, error) { return f.Open() }
+		if isSealed {
+			open = func(context.Context) (io.ReadCloser, error) { return ro.unseal(f) }
+		}
+		for _, c := range engine.Changes(steps) {
+			if to := c.After.Content; to.Hash() == hash && filepath.Dir(f.Name) == "blobs" {
+				have[hash] = engine.NewContent(hash, to.Size(), open)
+			}
 		}
 	}
 	for i := range steps {

@@ -24,6 +24,36 @@ var writesRE = regexp.MustCompile(`^\d+ +(?:open(?:at)?\(.*(?:O_WRONLY|O_RDWR|O_
 // the tools' self-test on names that cannot exist.
 func TestPlanOnReadOnlyNode(t *testing.T) {
 	needLab(t)
+	b := newBench(t, binary(t))
+	text := b.watched("master1", func() {
+		out := b.must(0, "apply", b.playbook, "-i", b.inventory, "--limit", "master1", "--plan", "--out", filepath.Join(t.TempDir(), "p"))
+		if !strings.Contains(out, "+    - --audit-policy-file=/etc/kubernetes/audit-policy.yaml") {
+			t.Errorf("the plan shows no diff:\n%s", out)
+		}
+	})
+	if !bytes.Contains(text, []byte("sha256sum")) {
+		t.Fatal("strace has not seen the node's tools at work")
+	}
+	if !writesRE.Match(regexp.MustCompile(`(?m)^.*"/dev/null", O_WRONLY.*$`).Find(text)) {
+		t.Fatal("not even the known writes to /dev/null are found")
+	}
+}
+
+// TestDoctorOnReadOnlyNode does the same with doctor.
+func TestDoctorOnReadOnlyNode(t *testing.T) {
+	needLab(t)
+	b := newBench(t, binary(t))
+	text := b.watched("master1", func() { b.must(0, "doctor", "-i", b.inventory, "--limit", "master1") })
+	if !bytes.Contains(text, []byte(`"df"`)) || !bytes.Contains(text, []byte(`"crictl"`)) {
+		t.Fatal("strace has not seen doctor's questions")
+	}
+}
+
+// watched does something while a node's tree is mounted read-only, fails when anything is written on the
+// node, and returns every system call that was made there.
+func (b *bench) watched(node string, do func()) []byte {
+	t := b.t
+	t.Helper()
 	for _, tool := range []string{"nsenter", "strace"} {
 		if _, err := exec.LookPath(tool); err != nil || os.Geteuid() != 0 {
 			if os.Getenv("CI") == "true" {
@@ -32,9 +62,8 @@ func TestPlanOnReadOnlyNode(t *testing.T) {
 			t.Skipf("needs root and %s", tool)
 		}
 	}
-	b := newBench(t, binary(t))
 	b.up()
-	pid := b.nodePID("master1")
+	pid := b.nodePID(node)
 	if out, err := exec.Command("nsenter", "-t", pid, "-m", "mount", "-o", "remount,ro,bind", "/").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -47,27 +76,19 @@ func TestPlanOnReadOnlyNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	attached(t, trace, pid)
-	out := b.must(0, "apply", b.playbook, "-i", b.inventory, "--limit", "master1", "--plan", "--out", filepath.Join(t.TempDir(), "p"))
+	do()
 	strace.Process.Signal(os.Interrupt)
 	strace.Wait()
-	if !strings.Contains(out, "+    - --audit-policy-file=/etc/kubernetes/audit-policy.yaml") {
-		t.Errorf("the plan shows no diff:\n%s", out)
-	}
 	text, err := os.ReadFile(trace)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Contains(text, []byte("sha256sum")) {
-		t.Fatal("strace has not seen the node's tools at work")
-	}
-	if !writesRE.Match(regexp.MustCompile(`(?m)^.*"/dev/null", O_WRONLY.*$`).Find(text)) {
-		t.Fatal("not even the known writes to /dev/null are found")
-	}
 	for line := range strings.Lines(string(text)) {
 		if writesRE.MatchString(line) && !strings.Contains(line, `"/dev/null"`) && !strings.Contains(line, `"/./-/`) && !simulated(line) {
-			t.Errorf("written during a plan: %s", line)
+			t.Errorf("written on the node: %s", line)
 		}
 	}
+	return text
 }
 
 // simulated reports whether a call is of the simulated control plane, which goes on with its own work.
@@ -76,7 +97,7 @@ func simulated(line string) bool {
 }
 
 // attached waits until the tracer follows every thread of the node.
-func attached(t *testing.T, trace, pid string) {
+func attached(t testing.TB, trace, pid string) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		status, err := os.ReadFile(filepath.Join("/proc", pid, "status"))

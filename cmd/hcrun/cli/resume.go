@@ -46,7 +46,7 @@ func (a *app) rollbackCmd() *cobra.Command {
 }
 
 func (a *app) resume(ctx context.Context, args []string, back bool) error {
-	store, err := a.store()
+	store, err := a.records()
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (a *app) resume(ctx context.Context, args []string, back bool) error {
 }
 
 func (a *app) rollback(ctx context.Context, args []string, plan, yes bool) error {
-	store, err := a.store()
+	store, err := a.records()
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (a *app) takeUpPlan(ctx context.Context, r *engine.Run) error {
 		steps[i].Changes = changes
 		steps[i].Skip = steps[i].Check != nil && !steps[i].OnRollback
 	}
-	store, err := a.store()
+	store, err := a.records()
 	if err != nil {
 		return err
 	}
@@ -132,6 +132,9 @@ func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, w
 	if r, err = engine.Fold(events); err != nil {
 		return engine.Problemf(engine.Corrupt, "run %s: %w", what, err)
 	}
+	if err := a.unveil(ctx, store, r); err != nil {
+		return err
+	}
 	past, err := s.past(store)
 	if err != nil {
 		return err
@@ -145,7 +148,7 @@ func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, w
 	}
 	show, done := a.display(ui.Zone(r), events)
 	defer done()
-	e := &engine.Engine{Journal: j, Kinds: a.kinds, Clock: s.clock, Show: show, Peers: s.peersOf(r)}
+	e := &engine.Engine{Journal: j, Kinds: a.kinds, Clock: s.clock, Show: show, Peers: s.peersOf(r), Other: s.other, Veil: a.veil}
 	if err := do(e, n, r); err != nil {
 		return err
 	}

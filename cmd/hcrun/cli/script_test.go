@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"until":        until,
 			"onnode":       onNode,
 			"sshinventory": sshInventory,
+			"jumphost":     jumpHost,
 		},
 	})
 }

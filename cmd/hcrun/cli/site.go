@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"net"
 	"os"
@@ -65,21 +63,19 @@ func (a *app) store() (*journal.Store, error) {
 	return journal.OpenStore(dir)
 }
 
-// site opens the inventory: -i, or else hosts.hcl in the inventory folder beside the playbook's
-// folder. A lab is started if it is not running.
-func (a *app) site(ctx context.Context, playbook string) (*site, error) {
-	path := a.inventory
-	if path == "" {
-		path = filepath.Join(filepath.Dir(playbook), "..", "inventory", "hosts.hcl")
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return nil, usage("no inventory: %s does not exist; name one with -i", path)
-		}
-	}
-	path, err := filepath.Abs(path)
+// records is the store for those who only read in it: it makes no state folder.
+func (a *app) records() (*journal.Store, error) {
+	dir, err := a.stateDir()
 	if err != nil {
 		return nil, err
 	}
-	inv, err := inventory.Load(path, a.env)
+	return journal.ReadStore(dir)
+}
+
+// site opens the inventory: -i, or else hosts.hcl in the inventory folder beside the playbook's
+// folder. A lab is started if it is not running.
+func (a *app) site(ctx context.Context, playbook string) (*site, error) {
+	inv, err := a.loadInventory(ctx, playbook)
 	if err != nil {
 		return nil, err
 	}
@@ -159,40 +155,13 @@ func (s *site) address(h inventory.Host) string {
 
 // config is how to reach a host.
 func (s *site) config(h inventory.Host) sshnode.Config {
-	c := sshnode.Config{Name: h.Name, Host: h.Address, Port: h.Port, User: h.User, Become: h.Become,
-		Identities: h.Identities, KnownHosts: h.KnownHosts, ConnectTimeout: h.ConnectTimeout, Pace: s.pace()}
+	c := s.app.reach(h)
 	if n, ok := s.labNode(h.Name); ok {
-		c.Host, c.Port, c.User = n.Host, n.Port, "root"
+		c.Host, c.Port, c.User, c.Agent, c.Pace = n.Host, n.Port, "root", "", s.pace()
 		c.Identities, c.KnownHosts = []string{s.lab.Identity}, []string{s.lab.KnownHosts}
 		c.ConnectTimeout = max(s.clock.Real(c.ConnectTimeout), 2*time.Second)
-		return c
-	}
-	if h.Agent == nil || *h.Agent {
-		c.Agent, _ = s.app.env("SSH_AUTH_SOCK")
-	}
-	if len(c.Identities) == 0 {
-		c.Identities = s.app.usual(".ssh/id_ed25519", ".ssh/id_ecdsa", ".ssh/id_rsa")
-	}
-	if len(c.KnownHosts) == 0 {
-		c.KnownHosts = append(s.app.usual(".ssh/known_hosts"), "/etc/ssh/ssh_known_hosts")
 	}
 	return c
-}
-
-// usual are those of the named files that there are in the home folder, as ssh takes them when nothing
-// else is said.
-func (a *app) usual(names ...string) []string {
-	home, ok := a.env("HOME")
-	if !ok || home == "" {
-		return nil
-	}
-	var files []string
-	for _, name := range names {
-		if info, err := os.Stat(filepath.Join(home, name)); err == nil && info.Mode().IsRegular() {
-			files = append(files, filepath.Join(home, name))
-		}
-	}
-	return files
 }
 
 // dial connects to a host, once for the whole command.
@@ -250,6 +219,15 @@ func (s *site) peersOf(r *engine.Run) func(context.Context) ([]engine.Node, map[
 		return func(context.Context) ([]engine.Node, map[string]error) { return nil, map[string]error{r.Group: err} }
 	}
 	return s.peers(group, r.Node)
+}
+
+// other connects to any node of the inventory, for checks that are delegated to it.
+func (s *site) other(ctx context.Context, name string) (engine.Node, error) {
+	h, ok := s.inv.Host(name)
+	if !ok {
+		return nil, fmt.Errorf("%s has no host of that name", s.inv.Path)
+	}
+	return s.dial(ctx, h)
 }
 
 // me is who runs hcrun, for the record.

@@ -36,7 +36,7 @@ func (a *app) statusCmd() *cobra.Command {
 
 // openRuns lists what needs somebody.
 func (a *app) openRuns() error {
-	store, err := a.store()
+	store, err := a.records()
 	if err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func (a *app) logFile() (zerolog.Logger, func()) {
 	if err != nil {
 		return zerolog.Nop(), func() {}
 	}
-	return zerolog.New(f).With().Int("pid", os.Getpid()).Logger(), func() { f.Close() }
+	return zerolog.New(&veiled{f, a.veil}).With().Int("pid", os.Getpid()).Logger(), func() { f.Close() }
 }
 
 // logEvent is one line of the log file. The plan itself is in the journal.

@@ -45,6 +45,12 @@ func (a *app) trustCmd() *cobra.Command {
 }
 
 func (a *app) trust(ctx context.Context, s *site, h inventory.Host, yes bool) error {
+	for i, hop := range h.Jump { // their keys have to be known before h can be seen
+		hop.Jump = h.Jump[:i]
+		if err := a.trust(ctx, s, hop, yes); err != nil {
+			return err
+		}
+	}
 	config := s.config(h)
 	keys, err := sshnode.HostKeys(ctx, config)
 	if err != nil {

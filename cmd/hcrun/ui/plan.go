@@ -24,20 +24,28 @@ func Plan(ctx context.Context, w io.Writer, st Style, steps []engine.PlannedStep
 		id := fmt.Sprintf("%2d  %-28s", i+1, s.ID())
 		switch {
 		case s.Skip:
-			p.print(st.Dim(id+"  skipped: its \"when\" is false") + "\n")
+			p.print(st.Dim(id+"  skipped: its \"when\" is false"+tags(s)) + "\n")
 		case s.Check != nil:
-			p.print(id + "  " + st.Dim("check"+checkNote(s)) + "\n")
+			p.print(id + "  " + st.Dim("check"+checkNote(s)+tags(s)) + "\n")
 		case len(s.Changes) == 0:
-			p.print(st.Dim(id+"  nothing to do") + "\n")
+			p.print(st.Dim(id+"  nothing to do"+tags(s)) + "\n")
 		}
 		for j, c := range s.Changes {
 			if j > 0 {
 				id = strings.Repeat(" ", len(id))
 			}
-			p.print(st.Bold(id) + "  " + summary(st, c) + "\n")
+			p.print(st.Bold(id) + "  " + summary(st, c) + st.Dim(tags(s)) + "\n")
 			p.print(indent(diff(ctx, st, c)))
 		}
 	}
+}
+
+// tags are the labels of a step, behind what it does.
+func tags(s engine.PlannedStep) string {
+	if len(s.Tags) == 0 {
+		return ""
+	}
+	return "  [" + strings.Join(s.Tags, ", ") + "]"
 }
 
 func checkNote(s engine.PlannedStep) string {
@@ -47,6 +55,15 @@ func checkNote(s engine.PlannedStep) string {
 	}
 	if s.OnFailure == engine.Eventful {
 		notes = append(notes, "a failure keeps the change and holds the next node")
+	}
+	if s.DelegateTo != "" {
+		notes = append(notes, "asked on "+s.DelegateTo)
+	}
+	if s.Timeout != 0 {
+		notes = append(notes, "within "+s.Timeout.String())
+	}
+	if s.Retry > 0 {
+		notes = append(notes, fmt.Sprintf("up to %d more times when it fails", s.Retry))
 	}
 	if len(notes) == 0 {
 		return ""
@@ -95,23 +112,7 @@ func diff(ctx context.Context, st Style, c engine.Change) string {
 	if c.After.Kind != engine.File {
 		to = "/dev/null"
 	}
-	var b strings.Builder
-	for line := range strings.Lines(Clean(udiff.Unified(from, to, before, after))) {
-		body, nl := strings.CutSuffix(line, "\n")
-		switch {
-		case strings.HasPrefix(body, "+"):
-			body = st.Good(body)
-		case strings.HasPrefix(body, "-"):
-			body = st.Bad(body)
-		case strings.HasPrefix(body, "@@"):
-			body = st.Dim(body)
-		}
-		b.WriteString(body)
-		if nl {
-			b.WriteByte('\n')
-		}
-	}
-	return b.String()
+	return colored(st, Clean(udiff.Unified(from, to, before, after)))
 }
 
 var errNotText = fmt.Errorf("not text")

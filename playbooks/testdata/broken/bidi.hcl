@@ -3,6 +3,6 @@ playbook "p" {
 }
 
 task "copy" "motd" {
-  source = "files/‮​motd"
+  source      = "files/‮​motd"
   destinatiön = "x"
 }

@@ -11,6 +11,6 @@ task "patch" "p" {
   judge {}
   flags "spec.command" {
     remove = []
-    set = { a = 1 }
+    set    = { a = 1 }
   }
 }

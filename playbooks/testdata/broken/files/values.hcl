@@ -1,3 +1,3 @@
 dayz = 3
 days = [1]
-other { }
+other {}

@@ -1,0 +1,4 @@
+host "master1" {
+  address      = "10.0.0.1"
+  control_path = true
+}

@@ -1,0 +1,3 @@
+schedule {
+  soak = "24h"
+}

@@ -1,0 +1,4 @@
+task "probe" "x" {
+  url  = var.mine
+  args = [local.mine, each.key]
+}

@@ -1,0 +1,4 @@
+playbook "p" {
+  hosts = "control_plane"
+}
+include "../../kinds.hcl" {}

@@ -1,0 +1,6 @@
+playbook = "p.hcl"
+test "a" {
+  playbook = "p.hcl"
+  node "n" {}
+  expect { unchanged = true }
+}

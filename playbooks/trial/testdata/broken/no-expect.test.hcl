@@ -1,0 +1,4 @@
+test "a" {
+  playbook = "p.hcl"
+  node "n" {}
+}

@@ -1,0 +1,5 @@
+test "a typing error is no refusal" {
+  playbook = "nowhere.hcl"
+  node "n" {}
+  expect { code = 2 }
+}

@@ -1,0 +1,3 @@
+defaults {
+  playbook = "p.hcl"
+}

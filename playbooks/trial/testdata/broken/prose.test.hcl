@@ -1,0 +1,2 @@
+- name: adds the flags
+  hosts: all
