@@ -23,10 +23,9 @@ const (
 )
 
 // Needs is how long a run on one node may take, and with it the rollback when its last check fails. It is
-// what the schedule says; else the sum of a minute for every step, the longest time of every check, twice
-// for those that are asked again on the way back, and twice that of every gate for each node that it looks
-// at, before and after. Of a node that is looked at the schedule's order tells; without one it is a single
-// other node.
+// what the schedule says; else the sum of a minute for every step, the longest time of every check with all
+// its retries, twice for those that are asked again on the way back, and twice that of every gate, before
+// and after, for each node that it looks at: those of the schedule's order, or one other where it is empty.
 func (pb *Playbook) Needs() Duration {
 	if pb.Schedule.Needs > 0 {
 		return pb.Schedule.Needs
@@ -36,16 +35,28 @@ func (pb *Playbook) Needs() Duration {
 		if s.Skip {
 			continue
 		}
-		sum += stepTime + longest(s.Task)
+		asked := s.longest()
 		if s.OnRollback {
-			sum += longest(s.Task)
+			asked *= 2
 		}
+		sum = min(sum+stepTime+asked, longestRun)
 	}
 	peers := max(len(pb.Schedule.Order)-1, 1)
 	for _, g := range pb.Gates {
-		sum += 2 * longest(g.Task) * time.Duration(map[GateOn]int{Self: 1, Peers: peers, All: peers + 1}[g.On])
+		nodes := map[GateOn]int{Self: 1, Peers: peers, All: peers + 1}[g.On]
+		sum = min(sum+2*longest(g.Task)*time.Duration(nodes), longestRun)
 	}
-	return Duration(min(sum, longestRun))
+	return Duration(sum)
+}
+
+// longest is how long a step's check may take, asked as often as the step says.
+func (s Step) longest() time.Duration {
+	once := longest(s.Task)
+	if s.Timeout > 0 && (once == 0 || s.Timeout.D() < once) {
+		once = s.Timeout.D()
+	}
+	again := min(once+s.RetryPause.Or(retryPause), longestRun)
+	return min(once, longestRun) + again*time.Duration(min(s.Retry, maxRetry))
 }
 
 func longest(t Task) time.Duration {
@@ -72,7 +83,7 @@ func (pb *Playbook) Fits() error {
 		if pb.Schedule.Needs > 0 {
 			why = "write a longer window"
 		}
-		errs = append(errs, &ScheduleError{Block: "window", Index: i, Err: fmt.Errorf("from %s to %s are %s, in which a run never fits: it may take up to %s: %s", w.From, w.To, Duration(open), pb.Needs(), why)})
+		errs = append(errs, &ScheduleError{Block: "window", Index: i, Err: fmt.Errorf("a run never fits between %s and %s: the window is open for %s, and a run may take up to %s: %s", w.From, w.To, Duration(open), pb.Needs(), why)})
 	}
 	return errors.Join(errs...)
 }

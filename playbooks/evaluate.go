@@ -86,6 +86,9 @@ func (f *File) make(p *part, vars, node cty.Value) (*making, engine.Schedule, hc
 	scope = scope.With("local", locals)
 	schedule, more := decodeSchedule(p.schedule, scope)
 	diags = append(diags, more...)
+	if p.schedule != nil {
+		f.schedule = lang.Generated(p.schedule, scope)
+	}
 	m := &making{kinds: f.kinds, scope: scope, part: p}
 	for _, b := range p.steps {
 		switch b.Type {
@@ -159,7 +162,7 @@ func (f *File) explained(err error, steps, gates []made) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, one := range flatten(err) {
 		if _, ok := errors.AsType[*engine.ScheduleError](one); ok {
-			diags = append(diags, scheduleDiag(f.body.schedule, one))
+			diags = append(diags, scheduleDiag(f.schedule, one))
 			continue
 		}
 		step, ok := errors.AsType[*engine.StepError](one)

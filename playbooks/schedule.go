@@ -13,13 +13,13 @@ import (
 
 // schedule is the block as it is written.
 type schedule struct {
-	Order    any             `hcl:"order,optional"`
-	Soak     engine.Duration `hcl:"soak,optional"`
-	PerDay   int             `hcl:"per_day,optional"`
-	Timezone string          `hcl:"timezone,optional"`
-	Needs    engine.Duration `hcl:"needs,optional"`
-	Windows  []window        `hcl:"window,block"`
-	Freezes  []freeze        `hcl:"freeze,block"`
+	Order    any              `hcl:"order,optional"`
+	Soak     engine.Duration  `hcl:"soak,optional"`
+	PerDay   int              `hcl:"per_day,optional"`
+	Timezone string           `hcl:"timezone,optional"`
+	Needs    *engine.Duration `hcl:"needs,optional"` // nil: worked out
+	Windows  []window         `hcl:"window,block"`
+	Freezes  []freeze         `hcl:"freeze,block"`
 }
 
 type window struct {
@@ -49,15 +49,18 @@ func decodeSchedule(b *hclsyntax.Block, scope *lang.Scope) (engine.Schedule, hcl
 	if !known {
 		return engine.Schedule{}, lang.Here(b.DefRange(), "the schedule depends on the node", "it says when each node's turn comes, so it is the same for all: use var and local values without node in them")
 	}
-	s := engine.Schedule{Soak: raw.Soak, PerDay: raw.PerDay, Zone: raw.Timezone, Needs: raw.Needs}
+	s := engine.Schedule{Soak: raw.Soak, PerDay: raw.PerDay, Zone: raw.Timezone}
 	for _, w := range raw.Windows {
 		s.Windows = append(s.Windows, engine.Window{Days: w.Days, From: w.From, To: w.To, Zone: w.Timezone})
 	}
 	for _, f := range raw.Freezes {
 		s.Freezes = append(s.Freezes, engine.Freeze{From: f.From, To: f.To, Reason: f.Reason, Zone: f.Timezone})
 	}
-	if a := b.Body.Attributes["needs"]; a != nil && raw.Needs == 0 {
-		return s, lang.Here(a.Expr.Range(), "needs is 0, and no run is done in no time", "write how long one node's run may take, or leave it out: then it is worked out from the timeouts of the tasks")
+	if raw.Needs != nil {
+		s.Needs = *raw.Needs
+	}
+	if raw.Needs != nil && s.Needs == 0 {
+		return s, lang.Here(b.Body.Attributes["needs"].Expr.Range(), "needs is 0, and no run is done in no time", "write how long one node's run may take, or leave it out: then it is worked out from the timeouts of the tasks")
 	}
 	order, ok := orderOf(raw.Order)
 	if !ok {
