@@ -35,7 +35,7 @@ func (ro rollout) soak(node string) []Hold {
 	if last == nil || !ro.now.Before(last.Ended.Add(ro.pb.Schedule.Soak.D())) {
 		return nil
 	}
-	until := last.Ended.Add(ro.pb.Schedule.Soak.D())
+	until := last.Ended.Add(ro.pb.Schedule.Soak.D()).In(ro.cal.zone)
 	return []Hold{{Guard: GuardSoak, Until: until, Why: fmt.Sprintf("%s landed at %s and soaks for %s, until %s", last.Node, ro.clockTime(last.Ended, ro.cal.zone), ro.pb.Schedule.Soak, ro.clockTime(until, ro.cal.zone))}}
 }
 
@@ -55,7 +55,7 @@ func (ro rollout) perDay(node string) []Hold {
 	if len(changed) < limit {
 		return nil
 	}
-	midnight := dayOf(ro.now, zone).to
+	midnight := dayOf(ro.now, zone).to.In(zone)
 	return []Hold{{Guard: GuardPerDay, Until: midnight, Why: fmt.Sprintf("%s was changed today, and at most %d on one calendar day of %s", strings.Join(changed, ", "), limit, zone)}}
 }
 
@@ -69,7 +69,10 @@ func (ro rollout) window(string) []Hold {
 	if ok && next.from.Equal(ro.now) {
 		return nil
 	}
-	h := Hold{Guard: GuardWindow, Until: next.from}
+	h := Hold{Guard: GuardWindow}
+	if ok {
+		h.Until = next.from.In(next.zone)
+	}
 	open, isOpen := ro.cal.now(ro.now, ro.needs)
 	first, _ := ro.cal.next(ro.now, 0, ro.now.Add(horizon))
 	switch {
@@ -98,7 +101,7 @@ func (ro rollout) freeze(string) []Hold {
 	if ro.now.Before(f.from) {
 		why += fmt.Sprintf("; that is in %s, and a run may take up to %s", Duration(f.from.Sub(ro.now).Truncate(time.Second)), Duration(ro.needs))
 	}
-	return []Hold{{Guard: GuardFreeze, Until: until, Why: why}}
+	return []Hold{{Guard: GuardFreeze, Until: until.In(f.zone), Why: why}}
 }
 
 // horizon is how far into the future a node's turn is looked for.

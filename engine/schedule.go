@@ -58,7 +58,7 @@ const (
 // Hold is one guard's refusal.
 type Hold struct {
 	Guard GuardName
-	Until time.Time // when it would open by itself; zero: not by waiting
+	Until time.Time // when it would open by itself, in the zone of its rule; zero: not by waiting
 	Why   string    // one sentence
 }
 
