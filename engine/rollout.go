@@ -110,7 +110,7 @@ func (ro rollout) others(node string) []*Run {
 			runs = append(runs, r)
 		}
 	}
-	slices.SortFunc(runs, func(a, b *Run) int { return a.Began.Compare(b.Began) })
+	slices.SortStableFunc(runs, func(a, b *Run) int { return a.Began.Compare(b.Began) })
 	return runs
 }
 
@@ -135,7 +135,7 @@ func (ro rollout) pass() map[string]bool {
 			landed = append(landed, r)
 		}
 	}
-	slices.SortFunc(landed, func(a, b *Run) int { return b.Began.Compare(a.Began) })
+	slices.SortStableFunc(landed, func(a, b *Run) int { return b.Began.Compare(a.Began) })
 	in := map[string]bool{}
 	for i, r := range landed {
 		if i > 0 && !maps.Equal(r.Inputs, landed[i-1].Inputs) && !landed[i-1].overridden(GuardInputs) {

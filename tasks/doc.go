@@ -88,15 +88,6 @@ func DocMarkdown(kinds []engine.Kind) (string, error) {
 	return b.String() + pages.String(), nil
 }
 
-// page is the part of the Markdown page that is about one kind.
-func page(k engine.Kind, d kindDoc) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "## %s\n\n%s\n", k.Name, d.markdown(d.text))
-	markdownFields(&b, d.fields, "")
-	fmt.Fprintf(&b, "\n%s", d.markdown(common(k)))
-	return b.String()
-}
-
 func markdownFields(b *strings.Builder, fields []docField, indent string) {
 	for _, f := range fields {
 		text := strings.TrimSpace(kindDoc{}.markdown(f.text))

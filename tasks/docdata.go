@@ -68,6 +68,15 @@ func DocPage(kinds []engine.Kind, name string) (string, error) {
 	return page(found[0], d), nil
 }
 
+// page is the part of the Markdown page that is about one kind.
+func page(k engine.Kind, d kindDoc) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "## %s\n\n%s\n", k.Name, d.markdown(d.text))
+	markdownFields(&b, d.fields, "")
+	fmt.Fprintf(&b, "\n%s", d.markdown(common(k)))
+	return b.String()
+}
+
 // pick is the kind of that name, or all of them without one.
 func pick(kinds []engine.Kind, name string) ([]engine.Kind, error) {
 	if name == "" {

@@ -39,7 +39,7 @@ func openStore(dir string, d disk) (*Store, error) {
 	if err != nil {
 		return nil, notDurable("open the state folder", err)
 	}
-	s := &Store{dir: abs, disk: d, seal: &sealer{path: filepath.Join(abs, sealName), disk: d}}
+	s := newStore(abs, d)
 	for _, folder := range []string{abs, s.runs()} {
 		if err := makeDir(d, folder); err != nil {
 			return nil, notDurable("make the state folder", err)
@@ -58,13 +58,17 @@ func ReadStore(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the state folder: %w", err)
 	}
-	s := &Store{dir: abs, disk: realDisk{}}
+	s := newStore(abs, realDisk{})
 	for _, folder := range []string{abs, s.runs()} {
 		if err := checkFolder(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+func newStore(abs string, d disk) *Store {
+	return &Store{dir: abs, disk: d, seal: &sealer{path: filepath.Join(abs, sealName), disk: d}}
 }
 
 // checkFolder refuses what is no folder of our own.

@@ -494,10 +494,20 @@ func TestLeaseOfADeadWorker(t *testing.T) {
 	}
 }
 
+// FuzzQuote: whatever words the node's shell is sent, it reads these words. One shell serves all inputs,
+// as one worker does all requests.
 func FuzzQuote(f *testing.F) {
 	for _, s := range []string{"", "'", "a\nb", "$(id)`id`\\", "\r\x1b'\"*"} {
 		f.Add(s, s)
 	}
+	sh := exec.Command("/bin/sh", "-c", "nl='\n'\nwhile IFS= read -r args; do eval \"set -- $args\"; printf '%s/' \"$#\" \"$@\"; printf '\\000'; done")
+	in, err1 := sh.StdinPipe()
+	out, err2 := sh.StdoutPipe()
+	if err := errors.Join(err1, err2, sh.Start()); err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { in.Close(); sh.Wait() })
+	answers := bufio.NewReader(out)
 	f.Fuzz(func(t *testing.T, a, b string) {
 		if checkWord(a) != nil || checkWord(b) != nil {
 			return
@@ -506,11 +516,32 @@ func FuzzQuote(f *testing.F) {
 		if strings.Contains(line, "\n") {
 			t.Fatalf("more than a line: %q", line)
 		}
-		cmd := exec.Command("/bin/sh", "-c", "nl='\n'\nIFS= read -r args; eval \"set -- $args\"; printf '%s/' \"$#\" \"$@\"")
-		cmd.Stdin = strings.NewReader(line + "\n")
-		out, err := cmd.Output()
-		if want := "2/" + a + "/" + b + "/"; err != nil || string(out) != want {
-			t.Fatalf("%q became %q, %v", want, out, err)
+		if _, err := io.WriteString(in, line+"\n"); err != nil {
+			t.Fatal(err)
+		}
+		got, err := answers.ReadString(0)
+		if want := "2/" + a + "/" + b + "/\x00"; err != nil || got != want {
+			t.Fatalf("%q became %q, %v", want, got, err)
+		}
+	})
+}
+
+// FuzzAnswer: whatever a node answers, it is refused, or it is within the bounds that were set for it.
+func FuzzAnswer(f *testing.F) {
+	for _, s := range []string{"@nonce 7 0 0 -", "@nonce 7 0 12 1 - 81a4 0 0 12 " + strings.Repeat("a", 64), "@nonce 7 3 0 no space", "@nonce 8 0 0 -", "@nonce 7 0 9999999999 -", "@nonce 7 0 0 2 system_u:object_r:etc_t:s0 41ed 0 0 4096"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		w := &worker{nonce: "nonce", seq: 7}
+		r, err := w.checked(line, 1000)
+		if err != nil {
+			return
+		}
+		if r.bytes < 0 || r.bytes > 1000 || r.status > 255 {
+			t.Errorf("%q: %+v", line, r)
+		}
+		if got, err := parseFound(r.text); err == nil && (got.Kind == "" || got.Mode > 0o7777 || got.size < 0) {
+			t.Errorf("%q: %+v", r.text, got)
 		}
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/hcrun/hcrun/cmd/hcrun/ui"
 	"github.com/hcrun/hcrun/engine"
@@ -71,11 +70,11 @@ func (a *app) complete(root *cobra.Command) {
 		if f, ok := words[strings.TrimPrefix(c.CommandPath(), root.Name()+" ")]; ok {
 			c.ValidArgsFunction = f
 		}
-		c.LocalFlags().VisitAll(func(flag *pflag.Flag) {
-			if f, ok := flags[flag.Name]; ok {
-				_ = c.RegisterFlagCompletionFunc(flag.Name, f) // fails where the command has seen to it itself
+		for name, f := range flags {
+			if c.LocalNonPersistentFlags().Lookup(name) != nil || c == root && c.PersistentFlags().Lookup(name) != nil {
+				_ = c.RegisterFlagCompletionFunc(name, f) // fails where the command has seen to it itself
 			}
-		})
+		}
 	})
 }
 

@@ -122,7 +122,11 @@ func (ro *rollout) copyBlob(ctx context.Context, z *zip.Writer, name string, c e
 		_, err = io.Copy(w, r)
 		return err
 	}
-	sealed, err := ro.store.Seal(w)
+	store, err := ro.app.store() // sealing may have to make the key; a plan without secrets makes nothing
+	if err != nil {
+		return err
+	}
+	sealed, err := store.Seal(w)
 	if err != nil {
 		return err
 	}

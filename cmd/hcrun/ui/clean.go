@@ -3,6 +3,7 @@
 package ui
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -56,12 +57,10 @@ func escape(r rune) string {
 	if r < 0x100 {
 		return `\x` + hexByte(byte(r))
 	}
-	const digits = "0123456789abcdef"
-	out := []byte(`\u`)
-	for shift := 12; shift >= 0; shift -= 4 {
-		out = append(out, digits[(r>>shift)&0xf])
+	if r > 0xffff {
+		return fmt.Sprintf(`\U%08x`, r)
 	}
-	return string(out)
+	return fmt.Sprintf(`\u%04x`, r)
 }
 
 func hexByte(c byte) string {
