@@ -17,7 +17,7 @@ func (ro rollout) clock(string) []Hold {
 		}
 		for _, t := range []time.Time{r.Began, r.Ended, r.Latest} {
 			if ro.now.Before(t) {
-				return []Hold{{Guard: GuardClock, Until: t, Why: fmt.Sprintf("it is %s here, but run %s was recorded at %s: this machine's clock has gone backwards", ro.clockTime(ro.now), r.ID, ro.clockTime(t))}}
+				return []Hold{{Guard: GuardClock, Until: t, Why: fmt.Sprintf("it is %s here, but run %s was recorded at %s: this machine's clock has gone backwards", ro.clockTime(ro.now, ro.cal.zone), r.ID, ro.clockTime(t, ro.cal.zone))}}
 			}
 		}
 	}
@@ -35,15 +35,14 @@ func (ro rollout) soak(node string) []Hold {
 	if last == nil || !ro.now.Before(last.Ended.Add(ro.pb.Schedule.Soak.D())) {
 		return nil
 	}
-	until := last.Ended.Add(ro.pb.Schedule.Soak.D())
-	return []Hold{{Guard: GuardSoak, Until: until, Why: fmt.Sprintf("%s landed at %s and soaks for %s, until %s", last.Node, ro.clockTime(last.Ended), ro.pb.Schedule.Soak, ro.clockTime(until))}}
+	until := last.Ended.Add(ro.pb.Schedule.Soak.D()).In(ro.cal.zone)
+	return []Hold{{Guard: GuardSoak, Until: until, Why: fmt.Sprintf("%s landed at %s and soaks for %s, until %s", last.Node, ro.clockTime(last.Ended, ro.cal.zone), ro.pb.Schedule.Soak, ro.clockTime(until, ro.cal.zone))}}
 }
 
 // perDay holds when the calendar day already has as many other nodes as it may have.
 func (ro rollout) perDay(node string) []Hold {
-	limit := ro.pb.Schedule.PerDay
-	zone, err := ro.pb.Schedule.Location()
-	if limit == 0 || err != nil {
+	limit, zone := ro.pb.Schedule.PerDay, ro.cal.zone
+	if limit == 0 {
 		return nil
 	}
 	today := ro.now.In(zone)
@@ -56,7 +55,7 @@ func (ro rollout) perDay(node string) []Hold {
 	if len(changed) < limit {
 		return nil
 	}
-	midnight := time.Date(today.Year(), today.Month(), today.Day()+1, 0, 0, 0, 0, zone)
+	midnight := dayOf(ro.now, zone).to.In(zone)
 	return []Hold{{Guard: GuardPerDay, Until: midnight, Why: fmt.Sprintf("%s was changed today, and at most %d on one calendar day of %s", strings.Join(changed, ", "), limit, zone)}}
 }
 
@@ -64,45 +63,79 @@ func sameDay(a, b time.Time) bool {
 	return a.Year() == b.Year() && a.YearDay() == b.YearDay()
 }
 
-// window holds outside the windows.
+// window holds outside the windows, and in one that closes before a run could end.
 func (ro rollout) window(string) []Hold {
-	at, ok := ro.pb.Schedule.nextOpen(ro.now)
+	next, ok := ro.cal.next(ro.now, ro.needs, ro.now.Add(horizon))
+	if ok && next.from.Equal(ro.now) {
+		return nil
+	}
+	h := Hold{Guard: GuardWindow}
+	if ok {
+		h.Until = next.from.In(next.zone)
+	}
+	open, isOpen := ro.cal.now(ro.now, ro.needs)
+	first, _ := ro.cal.next(ro.now, 0, ro.now.Add(horizon))
 	switch {
-	case !ok:
-		return []Hold{{Guard: GuardWindow, Why: "no window opens within the next two weeks"}}
-	case at.After(ro.now):
-		return []Hold{{Guard: GuardWindow, Until: at, Why: fmt.Sprintf("no window is open; the next opens at %s", ro.clockTime(at))}}
+	case isOpen:
+		h.Why = fmt.Sprintf("the window closes at %s, in %s; a run may take up to %s", ro.clockTime(open.to, open.zone), Duration(open.length().Truncate(time.Second)), Duration(ro.needs))
+		if ok {
+			h.Why += ", which fits next at " + ro.clockTime(next.from, next.zone)
+		}
+	case ok && first.from.Equal(next.from):
+		h.Why = "no window is open; the next opens at " + ro.clockTime(next.from, next.zone)
+	case ok:
+		h.Why = fmt.Sprintf("no window is open; the next that is open for the %s that a run may take opens at %s", Duration(ro.needs), ro.clockTime(next.from, next.zone))
+	default:
+		h.Why = fmt.Sprintf("no window is open for the %s that a run may take within the next two years", Duration(ro.needs))
 	}
-	return nil
+	return []Hold{h}
 }
 
-// until is the earliest moment at which none of the guards would hold, zero when time alone does not
-// open them. Guards that time opens may close others again (a soak that ends after the window), so it
-// asks again at every moment it finds.
-func (ro rollout) until(node string, holds []Hold) time.Time {
-	for range 2 * int(searchSpan/(24*time.Hour)) {
-		later := ro.now
-		for _, h := range holds {
-			if h.Until.IsZero() {
-				return time.Time{}
-			}
-			if h.Until.After(later) {
-				later = h.Until
-			}
-		}
-		ro.now = later
-		if holds = ro.ask(node, ro.clock, ro.soak, ro.perDay, ro.window); len(holds) == 0 {
-			return later
-		}
+// freeze holds in a freeze, and before one that begins before a run could end.
+func (ro rollout) freeze(string) []Hold {
+	f, until, ok := ro.cal.freeze(ro.now, ro.needs)
+	if !ok {
+		return nil
 	}
-	return time.Time{}
+	why := fmt.Sprintf("%s: frozen from %s until %s", f.reason, ro.clockTime(f.from, f.zone), ro.clockTime(f.to, f.zone))
+	if ro.now.Before(f.from) {
+		why += fmt.Sprintf("; that is in %s, and a run may take up to %s", Duration(f.from.Sub(ro.now).Truncate(time.Second)), Duration(ro.needs))
+	}
+	return []Hold{{Guard: GuardFreeze, Until: until.In(f.zone), Why: why}}
 }
 
-// clockTime is a moment as the operator's calendar shows it.
-func (ro rollout) clockTime(t time.Time) string {
-	zone, err := ro.pb.Schedule.Location()
-	if err != nil {
-		zone = time.UTC
+// horizon is how far into the future a node's turn is looked for.
+const horizon = 2 * 366 * 24 * time.Hour
+
+// wait is the earliest moment at which none of the guards would hold, zero when time alone does not open
+// them; never says why there is none although each would open. A guard's Until is the first moment at
+// which that guard alone would be open, so the latest of them is not too late; and as guards that time
+// opens may close others again (a soak that ends after the window), all are asked again at that moment.
+func (ro rollout) wait(node string, holds []Hold) (until time.Time, never []Hold) {
+	limit := ro.now.Add(horizon)
+	for len(holds) > 0 {
+		if slices.ContainsFunc(holds, func(h Hold) bool { return h.Until.IsZero() }) {
+			return time.Time{}, nil
+		}
+		last := slices.MaxFunc(holds, func(a, b Hold) int { return a.Until.Compare(b.Until) })
+		if last.Until.After(limit) {
+			return time.Time{}, []Hold{{Guard: last.Guard, Why: "within the next two years there is no moment at which all of the schedule allows it"}}
+		}
+		ro.now = last.Until
+		holds = ro.ask(node, ro.clock, ro.soak, ro.perDay, ro.window, ro.freeze)
 	}
-	return t.In(zone).Format("Mon 2 Jan 15:04 MST")
+	zone := ro.cal.zone
+	if s, ok := ro.cal.now(ro.now, 0); ok {
+		zone = s.zone
+	}
+	return ro.now.In(zone), nil
+}
+
+// clockTime is a moment as people in a zone write it, with the year where it is another one.
+func (ro rollout) clockTime(t time.Time, zone *time.Location) string {
+	t = t.In(zone)
+	if t.Year() != ro.now.In(zone).Year() {
+		return t.Format("Mon 2 Jan 2006 15:04 MST")
+	}
+	return t.Format("Mon 2 Jan 15:04 MST")
 }

@@ -93,9 +93,7 @@ func (pb *Playbook) Prepare(files fs.FS) error {
 	if !ValidName(pb.Name) {
 		errs = append(errs, fmt.Errorf("%q cannot name a playbook", pb.Name))
 	}
-	if err := pb.Schedule.Validate(); err != nil {
-		errs = append(errs, fmt.Errorf("schedule: %w", err))
-	}
+	errs = append(errs, pb.Schedule.Validate(), pb.Fits())
 	seen := map[string]bool{}
 	prepare := func(i int, gate bool, name string, t Task) {
 		if t == nil {

@@ -18,13 +18,18 @@ import (
 // overridden are the guards that an operator opens: what they would say is left out, and so is their hour.
 // GuardOpen cannot be opened.
 func Guards(pb *Playbook, node string, now time.Time, past []*Run, overridden ...GuardName) error {
+	cal, err := pb.Schedule.calendar()
+	if err != nil {
+		return &NotYetError{Node: node, Holds: []Hold{{Guard: GuardWindow, Why: "the schedule is not valid: " + err.Error()}}}
+	}
 	own := of(pb, past)
-	ro := rollout{pb: pb, now: now, latest: latest(own), past: own, all: past, overridden: overridden}
-	holds := ro.ask(node, ro.clock, ro.open, ro.order, ro.clean, ro.inputs, ro.soak, ro.perDay, ro.window)
+	ro := rollout{pb: pb, cal: cal, needs: pb.Needs().D(), now: now, latest: latest(own), past: own, all: past, overridden: overridden}
+	holds := ro.ask(node, ro.clock, ro.open, ro.order, ro.clean, ro.inputs, ro.soak, ro.perDay, ro.window, ro.freeze)
 	if len(holds) == 0 {
 		return nil
 	}
-	return &NotYetError{Node: node, Holds: holds, Until: ro.until(node, holds)}
+	until, never := ro.wait(node, holds)
+	return &NotYetError{Node: node, Holds: append(holds, never...), Until: until}
 }
 
 // Standing is where one node stands in a rollout.
@@ -48,6 +53,8 @@ func Standings(pb *Playbook, now time.Time, past []*Run) []Standing {
 // the same whoever asks.
 type rollout struct {
 	pb     *Playbook
+	cal    calendar
+	needs  time.Duration // how long a run may take
 	now    time.Time
 	past   []*Run          // of this playbook
 	all    []*Run          // of every playbook

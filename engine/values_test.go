@@ -44,36 +44,6 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-func TestScheduleValidate(t *testing.T) {
-	day := func(w engine.Window) engine.Schedule { return engine.Schedule{Windows: []engine.Window{w}} }
-	tests := map[string]struct {
-		s    engine.Schedule
-		says string // "": valid
-	}{
-		"zero":        {engine.Schedule{}, ""},
-		"whole day":   {day(engine.Window{From: "00:00", To: "24:00"}), ""},
-		"night":       {day(engine.Window{From: "22:00", To: "02:00", Zone: "America/New_York"}), ""},
-		"empty":       {day(engine.Window{From: "10:00", To: "10:00"}), "is empty"},
-		"from 24:00":  {day(engine.Window{From: "24:00", To: "02:00"}), "is empty"},
-		"no time":     {day(engine.Window{From: "7 pm", To: "23:00"}), "not a time of day"},
-		"no day":      {day(engine.Window{Days: []string{"funday"}, From: "19:00", To: "23:00"}), "not a day"},
-		"zone":        {engine.Schedule{Zone: "Mars/Olympus"}, "not a time zone"},
-		"local":       {engine.Schedule{Zone: "Local"}, "differs from machine to machine"},
-		"window zone": {day(engine.Window{From: "19:00", To: "23:00", Zone: "Mars/Olympus"}), "not a time zone"},
-		"per day":     {engine.Schedule{PerDay: -1}, "per_day"},
-		"twice":       {engine.Schedule{Order: []string{"a", "a"}}, "listed twice"},
-		"order":       {engine.Schedule{Order: []string{"a b"}}, "cannot name a node"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			err := test.s.Validate()
-			if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
-				t.Errorf("got %v, want %q", err, test.says)
-			}
-		})
-	}
-}
-
 // TestContent holds that content never leaks and never passes for other bytes.
 func TestContent(t *testing.T) {
 	c := engine.Bytes([]byte("a secret"))

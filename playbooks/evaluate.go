@@ -86,6 +86,9 @@ func (f *File) make(p *part, vars, node cty.Value) (*making, engine.Schedule, hc
 	scope = scope.With("local", locals)
 	schedule, more := decodeSchedule(p.schedule, scope)
 	diags = append(diags, more...)
+	if p.schedule != nil {
+		f.schedule = lang.Generated(p.schedule, scope)
+	}
 	m := &making{kinds: f.kinds, scope: scope, part: p}
 	for _, b := range p.steps {
 		switch b.Type {
@@ -119,9 +122,12 @@ func (f *File) playbook(e evaluated, wanted func(made) bool) (pb *engine.Playboo
 // tryPrepare lets every task that does not depend on the node check itself and its files. The others
 // are asked only for the files that they read: what they say waits until their fields are filled.
 func (f *File) tryPrepare(e evaluated) hcl.Diagnostics {
+	schedule := e.schedule
 	e.schedule = engine.Schedule{} // checked already
 	pb, steps, gates := f.playbook(e, func(m made) bool { return m.known })
 	diags := f.explained(pb.Prepare(f.files), steps, gates)
+	pb.Schedule = schedule
+	diags = append(diags, f.explained(pb.Fits(), steps, gates)...)
 	for _, m := range e.steps {
 		if p, ok := m.step.Task.(engine.Preparer); ok && !m.known {
 			_ = p.Prepare(f.files)
@@ -155,6 +161,10 @@ func (f *File) For(n Node) (*engine.Playbook, error) {
 func (f *File) explained(err error, steps, gates []made) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, one := range flatten(err) {
+		if _, ok := errors.AsType[*engine.ScheduleError](one); ok {
+			diags = append(diags, scheduleDiag(f.schedule, one))
+			continue
+		}
 		step, ok := errors.AsType[*engine.StepError](one)
 		if !ok {
 			diags = append(diags, lang.DiagOf(f.body.playbook.DefRange(), one, ""))

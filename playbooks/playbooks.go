@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/hcrun/hcrun/engine"
@@ -48,6 +49,7 @@ type File struct {
 	folder   string // of the local files, absolute
 	header   header
 	body     *part
+	schedule *hclsyntax.Block // what is written, with what its dynamic blocks make
 	kinds    []engine.Kind
 	files    *localFiles
 	asked    *asked

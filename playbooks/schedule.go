@@ -1,7 +1,7 @@
 package playbooks
 
 import (
-	"fmt"
+	"errors"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -13,11 +13,13 @@ import (
 
 // schedule is the block as it is written.
 type schedule struct {
-	Order    any             `hcl:"order,optional"`
-	Soak     engine.Duration `hcl:"soak,optional"`
-	PerDay   int             `hcl:"per_day,optional"`
-	Timezone string          `hcl:"timezone,optional"`
-	Windows  []window        `hcl:"window,block"`
+	Order    any              `hcl:"order,optional"`
+	Soak     engine.Duration  `hcl:"soak,optional"`
+	PerDay   int              `hcl:"per_day,optional"`
+	Timezone string           `hcl:"timezone,optional"`
+	Needs    *engine.Duration `hcl:"needs,optional"` // nil: worked out
+	Windows  []window         `hcl:"window,block"`
+	Freezes  []freeze         `hcl:"freeze,block"`
 }
 
 type window struct {
@@ -25,6 +27,13 @@ type window struct {
 	From     string   `hcl:"from"`
 	To       string   `hcl:"to"`
 	Timezone string   `hcl:"timezone,optional"`
+}
+
+type freeze struct {
+	From     string `hcl:"from"`
+	To       string `hcl:"to"`
+	Reason   string `hcl:"reason"`
+	Timezone string `hcl:"timezone,optional"`
 }
 
 // decodeSchedule reads the schedule block; nil is the schedule that always allows.
@@ -43,6 +52,15 @@ func decodeSchedule(b *hclsyntax.Block, scope *lang.Scope) (engine.Schedule, hcl
 	s := engine.Schedule{Soak: raw.Soak, PerDay: raw.PerDay, Zone: raw.Timezone}
 	for _, w := range raw.Windows {
 		s.Windows = append(s.Windows, engine.Window{Days: w.Days, From: w.From, To: w.To, Zone: w.Timezone})
+	}
+	for _, f := range raw.Freezes {
+		s.Freezes = append(s.Freezes, engine.Freeze{From: f.From, To: f.To, Reason: f.Reason, Zone: f.Timezone})
+	}
+	if raw.Needs != nil {
+		s.Needs = *raw.Needs
+	}
+	if raw.Needs != nil && s.Needs == 0 {
+		return s, lang.Here(b.Body.Attributes["needs"].Expr.Range(), "needs is 0, and no run is done in no time", "write how long one node's run may take, or leave it out: then it is worked out from the timeouts of the tasks")
 	}
 	order, ok := orderOf(raw.Order)
 	if !ok {
@@ -66,55 +84,48 @@ func orderOf(raw any) ([]string, bool) {
 	return names, ok
 }
 
-// validateSchedule asks the engine about the schedule and each of its windows by itself, so that each
-// answer can be shown where it belongs.
+// validateSchedule shows what the engine says of the schedule where it belongs.
 func validateSchedule(b *hclsyntax.Block, s engine.Schedule) hcl.Diagnostics {
-	outer := s
-	outer.Windows = nil
-	diags := scheduleDiag(b, outer.Validate(), "timezone")
-	if diags.HasErrors() {
-		return diags
-	}
-	var windows []*hclsyntax.Block
-	for _, inner := range b.Body.Blocks {
-		if inner.Type == "window" {
-			windows = append(windows, inner)
-		}
-	}
-	for i, w := range s.Windows {
-		one := engine.Schedule{Zone: s.Zone, Windows: []engine.Window{w}}
-		diags = append(diags, scheduleDiag(windows[i], one.Validate(), "timezone")...)
+	var diags hcl.Diagnostics
+	for _, err := range flatten(s.Validate()) {
+		diags = append(diags, scheduleDiag(b, err))
 	}
 	return diags
 }
 
-// scheduleDiag points an error of the engine at the attribute that its text begins with.
-func scheduleDiag(b *hclsyntax.Block, err error, otherwise string) hcl.Diagnostics {
-	if err == nil {
-		return nil
+// scheduleDiag points an error of a schedule at its attribute, else at its block. What to write instead
+// stands at its end.
+func scheduleDiag(b *hclsyntax.Block, err error) *hcl.Diagnostic {
+	e, ok := errors.AsType[*engine.ScheduleError](err)
+	if !ok {
+		return lang.DiagOf(b.DefRange(), err, "")
 	}
-	what, instead, _ := strings.Cut(strings.TrimPrefix(err.Error(), "window: "), ": write ")
+	if inner := nth(b, e.Block, e.Index); inner != nil {
+		b = inner
+	}
+	rng, what := b.DefRange(), e.Err.Error()
+	if a := b.Body.Attributes[e.Field]; a != nil {
+		rng, what = a.Expr.Range(), e.Field+": "+what
+	}
+	what, instead, _ := strings.Cut(what, ": write ")
 	if instead != "" {
 		instead = "write " + instead
 	}
-	field, rest, ok := strings.Cut(what, ": ")
-	switch {
-	case ok && b.Body.Attributes[field] != nil:
-		what = fmt.Sprintf("%s: %s", field, rest)
-	case strings.HasPrefix(what, "per_day"):
-		field = "per_day"
-	case strings.Contains(what, "is not a day"):
-		field = "days"
-	case strings.Contains(what, "is empty"):
-		field = "from"
-	default:
-		field = otherwise
-	}
-	rng := b.DefRange()
-	if a := b.Body.Attributes[field]; a != nil {
-		rng = a.Expr.Range()
-	}
 	d := lang.Diag(rng, what, instead)
 	d.Extra = err
-	return hcl.Diagnostics{d}
+	return d
+}
+
+// nth is one of the blocks of a type, nil if there is none.
+func nth(b *hclsyntax.Block, name string, index int) *hclsyntax.Block {
+	for _, inner := range b.Body.Blocks {
+		if inner.Type != name {
+			continue
+		}
+		if index == 0 {
+			return inner
+		}
+		index--
+	}
+	return nil
 }

@@ -111,7 +111,7 @@ func (j *judging) pastAt(n int) hcl.Range {
 // guards are the names that held can have.
 func guards() []string {
 	return []string{string(engine.GuardOrder), string(engine.GuardSoak), string(engine.GuardPerDay), string(engine.GuardWindow),
-		string(engine.GuardClean), string(engine.GuardOpen), string(engine.GuardInputs), string(engine.GuardClock)}
+		string(engine.GuardFreeze), string(engine.GuardClean), string(engine.GuardOpen), string(engine.GuardInputs), string(engine.GuardClock)}
 }
 
 // ending is how the test expects apply to end.

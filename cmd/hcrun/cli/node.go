@@ -121,12 +121,12 @@ func (ro *rollout) decide(it intent) ([]engine.Override, error) {
 		open = slices.DeleteFunc(overridable(), func(g engine.GuardName) bool { return g == engine.GuardClock })
 		held, ok := errors.AsType[*engine.NotYetError](engine.Guards(it.book, it.host.Name, now, past, open...))
 		if ok && held.Holds[0].Guard == engine.GuardClock {
-			return nil, ro.held(it.book, held)
+			return nil, ro.held(held)
 		}
 		return overrides, nil
 	}
 	if held, ok := errors.AsType[*engine.NotYetError](engine.Guards(it.book, it.host.Name, now, past, open...)); ok {
-		return nil, ro.held(it.book, held)
+		return nil, ro.held(held)
 	}
 	if opened, ok := errors.AsType[*engine.NotYetError](engine.Guards(it.book, it.host.Name, now, past)); ok {
 		for _, hold := range opened.Holds {
@@ -141,11 +141,7 @@ func (ro *rollout) override(h engine.Hold) engine.Override {
 }
 
 // held is the guards' refusal for a person: every reason, the hour, and what to type then.
-func (ro *rollout) held(pb *engine.Playbook, held *engine.NotYetError) error {
-	zone, err := pb.Schedule.Location()
-	if err != nil {
-		return err
-	}
+func (ro *rollout) held(held *engine.NotYetError) error {
 	p := &engine.Problem{Code: engine.Held, What: held.Node + " is not started", Err: held}
 	p.Now = "nothing was changed on " + held.Node
 	p.Next = "hcrun status " + ro.source + ro.inventoryFlag()
@@ -159,7 +155,7 @@ func (ro *rollout) held(pb *engine.Playbook, held *engine.NotYetError) error {
 		}
 	}
 	if !held.Until.IsZero() {
-		p.What += "\nearliest: " + ui.Moment(held.Until, zone)
+		p.What += "\nearliest: " + ui.Moment(held.Until, held.Until.Location())
 		p.Next = "the same command then, or now with --wait"
 	}
 	return p

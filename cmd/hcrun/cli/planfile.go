@@ -57,6 +57,7 @@ func isPlanFile(path string) bool {
 func (ro *rollout) writePlan(ctx context.Context, path string, it intent) (err error) {
 	p := planFile{Version: planVersion, Source: ro.source, Inventory: ro.inv.Path, Node: it.host.Name, Address: ro.address(it.host),
 		Name: it.book.Name, Hosts: it.book.Hosts, Schedule: it.book.Schedule, Inputs: it.book.Inputs, Steps: it.steps, Gates: it.gates}
+	p.Schedule.Needs = it.book.Needs() // a plan has no tasks that could be asked
 	f, err := os.CreateTemp(filepath.Dir(path), ".hcrun-plan-*")
 	if err != nil {
 		return usage("--out %s: %v", path, err)

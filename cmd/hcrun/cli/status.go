@@ -96,8 +96,12 @@ func (a *app) standings(ctx context.Context, path string, f applyFlags) error {
 	if a.json {
 		return a.printJSON(standingsJSON(all))
 	}
-	a.note("%s: it is %s", pb.Name, ui.Moment(s.clock.Now(), zone))
-	ui.Standings(a.out, a.style, all, zone)
+	room := ""
+	if len(pb.Schedule.Windows)+len(pb.Schedule.Freezes) > 0 {
+		room = fmt.Sprintf("; a run may take up to %s", pb.Needs())
+	}
+	a.note("%s: it is %s%s", pb.Name, ui.Moment(s.clock.Now(), zone), room)
+	ui.Standings(a.out, a.style, all)
 	return nil
 }
 

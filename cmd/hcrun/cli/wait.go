@@ -28,7 +28,7 @@ func waitFor(err error) time.Time {
 // clock may be moved meanwhile.
 func (ro *rollout) countdown(ctx context.Context, node string, until time.Time, why error) error {
 	ro.app.note("%v", why)
-	shown := time.Duration(0)
+	shown, hour := time.Duration(0), ui.Moment(until, until.Location())
 	for {
 		left := until.Sub(ro.clock.Now())
 		if left <= 0 {
@@ -36,9 +36,9 @@ func (ro *rollout) countdown(ctx context.Context, node string, until time.Time, 
 			return nil
 		}
 		if ro.app.terminal && !ro.app.json {
-			fmt.Fprintf(ro.app.out, "\r\x1b[Kwaiting for %s: %s left; Ctrl-C stops, nothing is changed meanwhile", ui.Line(node), left.Round(time.Second))
+			fmt.Fprintf(ro.app.out, "\r\x1b[Kwaiting for %s: %s left, until %s; Ctrl-C stops, nothing is changed meanwhile", ui.Line(node), left.Round(time.Second), hour)
 		} else if shown == 0 || shown-left >= time.Hour {
-			ro.app.note("waiting for %s: %s left", node, left.Round(time.Second))
+			ro.app.note("waiting for %s: %s left, until %s", node, left.Round(time.Second), hour)
 			shown = left
 		}
 		select {

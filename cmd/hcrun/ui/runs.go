@@ -64,7 +64,7 @@ func Moment(t time.Time, zone *time.Location) string {
 }
 
 // Standings shows where every node of a rollout stands: who is next, when at the earliest, why not now.
-func Standings(w io.Writer, st Style, all []engine.Standing, zone *time.Location) {
+func Standings(w io.Writer, st Style, all []engine.Standing) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "NODE\tSTATE\tMAY START")
 	for _, s := range all {
@@ -72,7 +72,7 @@ func Standings(w io.Writer, st Style, all []engine.Standing, zone *time.Location
 		if s.Run != nil {
 			state = RunState(s.Run) + ", " + s.Run.ID
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\n", s.Node, state, mayStart(s, zone))
+		fmt.Fprintf(tw, "%s\t%s\t%s\n", s.Node, state, mayStart(s))
 	}
 	tw.Flush()
 	next := nextNode(all)
@@ -89,7 +89,7 @@ func Standings(w io.Writer, st Style, all []engine.Standing, zone *time.Location
 	case held.Until.IsZero():
 		fmt.Fprintf(w, "\nnext: %s, but waiting alone does not open it:\n", next.Node)
 	default:
-		fmt.Fprintf(w, "\nnext: %s, at the earliest %s:\n", next.Node, Moment(held.Until, zone))
+		fmt.Fprintf(w, "\nnext: %s, at the earliest %s:\n", next.Node, Moment(held.Until, held.Until.Location()))
 	}
 	if ok {
 		for _, h := range held.Holds {
@@ -98,7 +98,7 @@ func Standings(w io.Writer, st Style, all []engine.Standing, zone *time.Location
 	}
 }
 
-func mayStart(s engine.Standing, zone *time.Location) string {
+func mayStart(s engine.Standing) string {
 	switch {
 	case s.Run != nil && s.Run.State == engine.Landed:
 		return "-"
@@ -112,7 +112,7 @@ func mayStart(s engine.Standing, zone *time.Location) string {
 	case held.Until.IsZero():
 		return "held: " + string(held.Holds[0].Guard)
 	}
-	return Moment(held.Until, zone)
+	return Moment(held.Until, held.Until.Location())
 }
 
 // nextNode is the first node in order that has not landed.

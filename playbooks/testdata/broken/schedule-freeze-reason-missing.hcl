@@ -1,0 +1,10 @@
+playbook "p" {
+  hosts = "control_plane"
+}
+
+schedule {
+  freeze {
+    from = "2026-12-20"
+    to   = "2027-01-03"
+  }
+}
