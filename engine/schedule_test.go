@@ -88,6 +88,7 @@ func TestFreezesAndRoom(t *testing.T) {
 		"windows that touch":    {s: engine.Schedule{Zone: berlin, Needs: 40 * engine.Minute, Windows: append([]engine.Window{{From: "23:00", To: "23:30"}}, evening...)}, now: "2026-12-07 22:45:00"},
 		"not those of a day on": {s: engine.Schedule{Zone: berlin, Needs: 40 * engine.Minute, Windows: append([]engine.Window{{From: "23:00", To: "23:30", Days: []string{"wed"}}}, evening...)}, now: "2026-12-07 22:45:00", want: "window: the window closes at Mon 7 Dec 23:00 CET, in 15m; a run may take up to 40m, which fits next at Tue 8 Dec 19:00 CET", until: "Tue 8 Dec 2026 19:00 CET"},
 		"too short in spring":   {s: engine.Schedule{Zone: berlin, Needs: 90 * engine.Minute, Windows: []engine.Window{{From: "01:30", To: "03:30"}}}, now: "2026-03-28 12:00:00", want: "window: no window is open; the next that is open for the 1h30m that a run may take opens at Mon 30 Mar 01:30 CEST", until: "Mon 30 Mar 2026 01:30 CEST"},
+		"room of six days":      {s: engine.Schedule{Zone: "UTC", Needs: 143 * engine.Hour, Windows: []engine.Window{{Days: []string{"mon", "tue", "wed", "thu", "fri", "sat"}, From: "00:00", To: "24:00"}}}, now: "2026-12-07 03:00:00", want: "window: the window closes at Sun 13 Dec 00:00 UTC, in 142h; a run may take up to 143h, which fits next at Mon 14 Dec 00:00 UTC", until: "Mon 14 Dec 2026 00:00 UTC"},
 		"in its own zone":       {s: engine.Schedule{Zone: berlin, Windows: []engine.Window{{From: "19:00", To: "23:00", Zone: "America/New_York"}}}, now: "2026-12-07 12:00:00", want: "window: no window is open; the next opens at Mon 7 Dec 19:00 EST", until: "Mon 7 Dec 2026 19:00 EST"},
 
 		"all together": {s: engine.Schedule{Zone: berlin, Soak: 24 * engine.Hour, PerDay: 1, Needs: 20 * engine.Minute, Windows: []engine.Window{{From: "19:00", To: "20:10"}}, Freezes: []engine.Freeze{{From: "2026-12-09 19:15", To: "2026-12-10", Reason: "r"}}},
@@ -129,6 +130,27 @@ func TestFreezesAndRoom(t *testing.T) {
 				t.Errorf("until %q, want %q", until, test.until)
 			}
 		})
+	}
+}
+
+// TestHoldUntil: each hold says when its own guard opens, whatever the others do.
+func TestHoldUntil(t *testing.T) {
+	pb := &engine.Playbook{Schedule: engine.Schedule{
+		Order:   []string{"m2"},
+		Windows: []engine.Window{{Days: []string{"wed"}, From: "19:00", To: "23:00"}},
+		Freezes: []engine.Freeze{
+			{From: "2027-01-04", To: "2027-01-04 09:00", Reason: "stock-taking"},
+			{From: "2026-12-20", To: "2027-01-03", Reason: "year end"},
+		},
+	}}
+	held, _ := errors.AsType[*engine.NotYetError](engine.Guards(pb, "m2", at("2026-12-24 12:00:00", ""), nil))
+	for i, want := range []string{"2026-12-30 19:00:00", "2027-01-04 09:00:00"} {
+		if got := held.Holds[i].Until; !got.Equal(at(want, "")) {
+			t.Errorf("%s until %s, want %s", held.Holds[i].Guard, got, want)
+		}
+	}
+	if !held.Until.Equal(at("2027-01-06 19:00:00", "")) {
+		t.Errorf("earliest %s", held.Until)
 	}
 }
 
@@ -210,6 +232,9 @@ func TestFits(t *testing.T) {
 		"on one day":       {[]engine.Window{window("19:00", "20:00", "mon", "tue"), window("20:00", "21:00", "tue", "wed")}, ""},
 		"always":           {[]engine.Window{window("00:00", "24:00")}, ""},
 		"midnight touches": {[]engine.Window{window("23:00", "24:00", "sun"), window("00:00", "00:30", "mon")}, ""},
+		"in winter only":   {[]engine.Window{window("10:00", "11:00"), {From: "21:00", To: "22:00", Zone: "Australia/Sydney"}}, ""},
+		"in summer only":   {[]engine.Window{window("10:00", "11:00"), {From: "17:30", To: "18:30", Zone: "Australia/Sydney"}}, ""},
+		"at no time":       {[]engine.Window{window("10:00", "11:30"), {From: "12:00", To: "13:00", Zone: "Australia/Sydney"}}, "window 2"},
 		"not valid":        {[]engine.Window{window("19:00", "19:10"), window("7pm", "8pm")}, ""},
 	}
 	for name, test := range tests {
