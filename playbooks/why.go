@@ -73,7 +73,7 @@ func show(v cty.Value, secret bool) Shown {
 // Show makes a value of the inventory visible.
 func Show(x any) Shown { return show(lang.FromGo(x), false) }
 
-// Names are the variables and locals that the playbook has: "var.NAME" and "local.NAME".
+// Names are what the playbook has: "var.NAME", "local.NAME" and "secret.NAME".
 func (f *File) Names() []string {
 	var names []string
 	for _, v := range f.declared.all {
@@ -81,6 +81,9 @@ func (f *File) Names() []string {
 	}
 	for _, a := range f.body.locals {
 		names = append(names, "local."+a.Name)
+	}
+	for _, b := range f.body.secrets {
+		names = append(names, "secret."+b.Labels[0])
 	}
 	return names
 }
@@ -109,6 +112,26 @@ func (f *File) WhyVar(name string) (Why, bool) {
 			o.Expression = f.text(v.Default.Range())
 		}
 		w.Origins = append(w.Origins, o)
+	}
+	return w, true
+}
+
+// WhySecret says where a secret comes from, and never what it is.
+func (f *File) WhySecret(name string) (Why, bool) {
+	i := slices.IndexFunc(f.body.secrets, func(b *hclsyntax.Block) bool { return b.Labels[0] == name })
+	if i < 0 {
+		return Why{}, false
+	}
+	b := f.body.secrets[i]
+	w := Why{Name: "secret." + name, Value: show(f.secret.GetAttr(name), true), At: lang.Place(b.DefRange())}
+	for _, a := range sorted(b.Body.Attributes) {
+		if a.Name == "description" {
+			continue
+		}
+		if w.Expression != "" {
+			w.Expression += ", "
+		}
+		w.Expression += f.text(a.SrcRange)
 	}
 	return w, true
 }

@@ -40,7 +40,7 @@ func (a *app) explainCmd() *cobra.Command {
 	c := a.withInventory(&cobra.Command{
 		Use:   "explain NAME [PLAYBOOK]",
 		Short: "Why a variable, local or variable of a node has its value",
-		Long: `Says what var.NAME, local.NAME or node.vars.NAME is, where that comes from, and which values it hides; for a
+		Long: `Says what var.NAME, local.NAME, secret.NAME or node.vars.NAME is (a secret stays hidden), where that comes from, and which values it hides; for a
 local, its expression and what that refers to. NAME alone means all of that name. Nothing is connected to.
 
 ` + precedence + `

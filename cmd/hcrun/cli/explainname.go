@@ -27,6 +27,11 @@ func (e *explaining) answers() ([]answer, error) {
 		}
 		all = append(all, found...)
 	}
+	if name, ok := strings.CutPrefix(e.name, "secret."); e.file != nil && (ok || bare) {
+		if why, found := e.file.WhySecret(name); found {
+			all = append(all, answer{Why: why})
+		}
+	}
 	if name, ok := strings.CutPrefix(e.name, "node.vars."); ok || bare && all == nil {
 		found, err := e.nodeVar(name)
 		if err != nil && (ok || e.inv != nil) {
