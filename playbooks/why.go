@@ -179,7 +179,7 @@ func (f *File) WhyLocal(name string, n *Node) (w Why, ok bool, err error) {
 	if n != nil {
 		node = n.value()
 	}
-	scope := f.base.With("var", f.vars).With("node", node)
+	scope := f.base.With("var", f.vars).With("secret", f.secret).With("node", node)
 	locals, diags := evaluateLocals(f.body.locals, scope)
 	if err := lang.AsError(diags, f.sources); err != nil {
 		return Why{}, true, err
