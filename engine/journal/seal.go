@@ -2,8 +2,8 @@ package journal
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -26,15 +26,16 @@ type sealer struct {
 	path string
 	disk disk
 	mu   sync.Mutex
-	key  *age.X25519Identity
+	keys []age.Identity // the first one seals
 }
 
-// load reads the key; with create it makes one, durably, where there is none.
-func (s *sealer) load(create bool) (*age.X25519Identity, error) {
+// load reads the keys, one a line; with create it makes one, durably, where there is none. More than one is what
+// an operator has put together who lost the file and found it again.
+func (s *sealer) load(create bool) ([]age.Identity, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.key != nil {
-		return s.key, nil
+	if s.keys != nil {
+		return s.keys, nil
 	}
 	f, err := s.disk.open(s.path, os.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) && create {
@@ -55,23 +56,23 @@ func (s *sealer) load(create bool) (*age.X25519Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := age.ParseX25519Identity(string(bytes.TrimSpace(text)))
+	keys, err := age.ParseIdentities(bytes.NewReader(text))
 	if err != nil {
 		return nil, engine.Problemf(engine.Corrupt, "%s is not a key that seals secrets", s.path)
 	}
-	s.key = key
-	return key, nil
+	s.keys = keys
+	return keys, nil
 }
 
 // create writes a fresh key under a name of its own first: two processes that begin at the same time end
 // with the same key.
-func (s *sealer) create() (*age.X25519Identity, error) {
+func (s *sealer) create() ([]age.Identity, error) {
 	key, err := age.GenerateX25519Identity()
 	if err != nil {
 		return nil, err
 	}
-	temp := fmt.Sprintf("%s.%d", s.path, os.Getpid())
-	f, err := s.disk.open(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	temp := s.path + "." + rand.Text()
+	f, err := s.disk.open(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return nil, err
 	}
@@ -86,32 +87,40 @@ func (s *sealer) create() (*age.X25519Identity, error) {
 	if err := s.disk.syncDir(filepath.Dir(s.path)); err != nil {
 		return nil, err
 	}
-	s.key = key
-	return key, nil
+	s.keys = []age.Identity{key}
+	return s.keys, nil
 }
 
 // Seal returns a writer; what is written to it goes to w so that only this state folder can read it. Close
 // completes it and leaves w open.
 func (s *Store) Seal(w io.Writer) (io.WriteCloser, error) {
-	key, err := s.seal.load(true)
+	keys, err := s.seal.load(true)
 	if errors.Is(err, os.ErrExist) {
-		key, err = s.seal.load(true)
+		keys, err = s.seal.load(true)
 	}
 	if err != nil {
 		return nil, notDurable("make the key that seals secrets", err)
+	}
+	key, ok := keys[0].(*age.X25519Identity)
+	if !ok {
+		return nil, engine.Problemf(engine.Corrupt, "the first line of %s is not a key that seals secrets", s.seal.path)
 	}
 	return age.Encrypt(w, key.Recipient())
 }
 
 // Unseal reads what Seal has written. The error has code Corrupt when the state folder has another key.
 func (s *Store) Unseal(r io.Reader) (io.Reader, error) {
-	key, err := s.seal.load(false)
+	keys, err := s.seal.load(false)
 	if err != nil {
-		return nil, engine.Problemf(engine.Corrupt, "the key that unseals secrets cannot be read: %w", err)
+		p := engine.Problemf(engine.Corrupt, "the key that unseals secrets cannot be read: %w", err)
+		p.Next = "bring " + s.seal.path + " back from a backup, then the same command again"
+		return nil, p
 	}
-	in, err := age.Decrypt(r, key)
+	in, err := age.Decrypt(r, keys...)
 	if err != nil {
-		return nil, engine.Problemf(engine.Corrupt, "a sealed secret cannot be read with %s: it was sealed in another state folder, or is damaged", s.seal.path)
+		p := engine.Problemf(engine.Corrupt, "a sealed secret cannot be read with %s: it was sealed with another key, or is damaged", s.seal.path)
+		p.Next = "add the line of the other key to " + s.seal.path + ", if there is a backup of it, then the same command again"
+		return nil, p
 	}
 	return in, nil
 }
