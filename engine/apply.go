@@ -187,8 +187,9 @@ func (p *passage) interrupted(ctx context.Context) error {
 // blind stops because the node does not answer. After the first write that leaves the run open and,
 // when a write was under way, in doubt.
 func (p *passage) blind(ctx context.Context, doing string, err error) error {
+	stopped := ctx.Err() != nil && (errors.Is(err, context.Cause(ctx)) || errors.Is(err, context.Canceled))
 	switch {
-	case ctx.Err() != nil && !isLost(err):
+	case stopped, ctx.Err() != nil && !isLost(err): // what was asked when the stop came looks lost to whoever asked
 		return p.interrupted(ctx)
 	case p.r.FirstWrite.IsZero():
 		return p.untouched(unreachable(p.r, doing, err))

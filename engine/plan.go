@@ -18,7 +18,7 @@ const MaxKept = 2 << 30
 // Plan works out what the playbook would change on the node that look sees. It holds nothing to
 // write with. Each step sees what the earlier steps will leave. Errors are *StepError, or look's own.
 func Plan(ctx context.Context, pb *Playbook, look Look) ([]PlannedStep, error) {
-	p := planner{seen: map[string]Image{}, needless: map[int]bool{}}
+	p := planner{seen: map[string]Image{}, needless: map[int]bool{}, hidden: map[string]bool{}}
 	for range maxRounds {
 		steps, err := p.round(ctx, pb)
 		if err != nil {
@@ -31,7 +31,7 @@ func Plan(ctx context.Context, pb *Playbook, look Look) ([]PlannedStep, error) {
 			if p.refused != nil {
 				return nil, p.refused
 			}
-			p.keepSecrets(pb, steps)
+			p.keepSecrets(steps)
 			return steps, nil
 		}
 		images, err := look(ctx, p.want...)
@@ -51,6 +51,8 @@ func Plan(ctx context.Context, pb *Playbook, look Look) ([]PlannedStep, error) {
 type planner struct {
 	seen map[string]Image // what is on the node
 	want []string         // asked for in this round and not seen yet
+
+	hidden map[string]bool // paths that sensitive steps have to do with, also when there is nothing to do
 
 	needless map[int]bool // precautions against nothing
 	refused  error        // what a precaution said that may turn out to be needless
@@ -93,7 +95,7 @@ func (p *planner) round(ctx context.Context, pb *Playbook) ([]PlannedStep, error
 		_, precaution := s.Task.(Precaution)
 		switch t := s.Task.(type) {
 		case Changer:
-			steps[i].Changes, err = p.changes(ctx, t, view)
+			steps[i].Changes, err = p.changes(ctx, t, s.Sensitive, view)
 		case Checker:
 			steps[i].Check, err = json.Marshal(t)
 		}
@@ -117,7 +119,7 @@ func (p *planner) round(ctx context.Context, pb *Playbook) ([]PlannedStep, error
 }
 
 // changes plans one Changer and lays what it will leave over the view.
-func (p *planner) changes(ctx context.Context, t Changer, view map[string]Image) ([]Change, error) {
+func (p *planner) changes(ctx context.Context, t Changer, sensitive bool, view map[string]Image) ([]Change, error) {
 	planned, err := t.Plan(ctx, func(_ context.Context, paths ...string) ([]Image, error) {
 		images := make([]Image, len(paths))
 		later := false
@@ -144,6 +146,7 @@ func (p *planner) changes(ctx context.Context, t Changer, view map[string]Image)
 	var kept []Change
 	touched := map[string]bool{}
 	for _, c := range planned {
+		p.hidden[c.At] = p.hidden[c.At] || sensitive || SecretPath(c.At)
 		was, looked := view[c.At]
 		switch {
 		case looked && (was.Kind == Link || was.Kind == Other):
@@ -166,29 +169,33 @@ func (p *planner) changes(ctx context.Context, t Changer, view map[string]Image)
 	return kept, nil
 }
 
-// keepSecrets marks the changes whose content no display may show: what is, or will be, at a secret path or
-// in a sensitive step, and the same bytes wherever else they go.
-func (p *planner) keepSecrets(pb *Playbook, steps []PlannedStep) {
-	secret := map[string]bool{}
-	note := func(is bool, images ...Image) {
+// keepSecrets marks the changes whose content no display may show: those of paths that are secret or that a
+// sensitive step has to do with, the same bytes wherever else they go, and what else becomes of those paths.
+func (p *planner) keepSecrets(steps []PlannedStep) {
+	bytes := map[string]bool{}
+	note := func(at string, images ...Image) {
 		for _, img := range images {
-			if is && img.Content.Size() > 0 {
-				secret[img.Content.Hash()] = true
+			if p.hidden[at] && img.Content.Size() > 0 {
+				bytes[img.Content.Hash()] = true
 			}
 		}
 	}
-	for at, img := range p.seen {
-		note(SecretPath(at), img)
+	for at := range p.seen {
+		p.hidden[at] = p.hidden[at] || SecretPath(at)
 	}
-	for i, s := range steps {
-		for _, c := range s.Changes {
-			note(pb.Steps[i].Sensitive || SecretPath(c.At), c.Before, c.After)
+	for before := -1; before < len(bytes); {
+		before = len(bytes)
+		for at, img := range p.seen {
+			note(at, img)
+		}
+		for _, c := range Changes(steps) {
+			p.hidden[c.At] = p.hidden[c.At] || bytes[c.Before.Content.Hash()] || bytes[c.After.Content.Hash()]
+			note(c.At, c.Before, c.After)
 		}
 	}
 	for i := range steps {
 		for j := range steps[i].Changes {
-			c := &steps[i].Changes[j]
-			c.Secret = pb.Steps[i].Sensitive || SecretPath(c.At) || secret[c.Before.Content.Hash()] || secret[c.After.Content.Hash()]
+			steps[i].Changes[j].Secret = p.hidden[steps[i].Changes[j].At]
 		}
 	}
 }

@@ -3,6 +3,8 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -106,6 +108,17 @@ func TestInterrupt(t *testing.T) {
 				return ctx.Err()
 			}
 		}, 5},
+		"in a request of a check": { // which looks as if the connection was lost
+			func(w *world, cancel func()) {
+				w.oracle.Check = func(ctx context.Context, name string, _ engine.Watch) error {
+					if name != "pod" {
+						return nil
+					}
+					cancel()
+					<-ctx.Done()
+					return &url.Error{Op: "Get", URL: "https://127.0.0.1:6443/readyz", Err: &net.OpError{Op: "dial", Err: context.Cause(ctx)}}
+				}
+			}, 5},
 		"in a check that fails for it": {func(w *world, cancel func()) {
 			w.oracle.Check = func(_ context.Context, name string, _ engine.Watch) error {
 				if name == "pod" {

@@ -60,7 +60,8 @@ func (m *making) givenTo(b *hclsyntax.Block, expr hclsyntax.Expression) (map[str
 	at := map[string]hcl.Range{}
 	if object, ok := expr.(*hclsyntax.ObjectConsExpr); ok {
 		for _, item := range object.Items {
-			if key, _ := m.scope.Value(item.KeyExpr); key.Type() == cty.String && key.IsKnown() && !key.IsNull() {
+			key, _ := m.scope.Value(item.KeyExpr)
+			if key = lang.Bare(key); key.Type() == cty.String && key.IsKnown() && !key.IsNull() {
 				at[key.AsString()] = item.ValueExpr.Range()
 			}
 		}

@@ -174,8 +174,8 @@ task "probe" "env" {
 	if again := inputs("2", Options{}); !maps.Equal(first, again) {
 		t.Errorf("master2 has other inputs: %v", again)
 	}
-	for _, v := range first {
-		if len(v) != 64 {
+	for name, v := range first {
+		if len(v) != 64 && !strings.HasPrefix(name, "environment ") {
 			t.Errorf("%q is no hash", v)
 		}
 	}

@@ -2,6 +2,7 @@ package playbooks
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,6 +73,9 @@ func secretCommand(argv []string) (string, error) {
 	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	c.Stdout, c.WaitDelay = out, time.Second
 	err := c.Run()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // it ended well; what it left behind holds its output open
+	}
 	var ended *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
@@ -81,7 +85,7 @@ func secretCommand(argv []string) (string, error) {
 	case errors.As(err, &ended):
 		return "", fmt.Errorf("%s ended with status %d: run it by hand to see why", argv[0], ended.ExitCode())
 	case err != nil:
-		return "", fmt.Errorf("%s cannot be run: %w", argv[0], errors.Unwrap(err))
+		return "", fmt.Errorf("%s cannot be run: %w", argv[0], cmp.Or(errors.Unwrap(err), err))
 	}
 	return secretText(&out.kept, argv[0])
 }

@@ -220,7 +220,9 @@ func (vs *variables) fromFile(path string) {
 		vs.report(hcl.Range{}, "--var-file: "+err.Error(), "")
 		return
 	}
-	vs.sources[path] = src
+	if !slices.ContainsFunc(vs.all, func(v *variable) bool { return v.Sensitive }) {
+		vs.sources[path] = src // else no line of it is quoted: a secret may stand in any that is wrong
+	}
 	body, diags := lang.Parse(path, src, "a variable file holds lines such as: retention_days = 7")
 	vs.diags = append(vs.diags, diags...)
 	if body == nil {

@@ -196,8 +196,8 @@ func TestDamageIsNamed(t *testing.T) {
 		words []string
 	}{
 		"a changed byte":      {replace("audit-policy", "audit-Policy"), []string{offset, "bytes have changed"}},
-		"a newer version":     {replace(`{"v":1`, `{"v":12`), []string{offset, "version 12", "newer"}},
-		"a newer torn tail":   {[]byte(`{"v":2,"n":7`), []string{offset, "version 2"}},
+		"a newer version":     {replace(`{"v":2`, `{"v":12`), []string{offset, "version 12", "newer"}},
+		"a newer torn tail":   {[]byte(`{"v":3,"n":7`), []string{offset, "version 3"}},
 		"an upper-case sum":   {bytes.ToUpper(raw[second:]), []string{offset}},
 		"no record":           {[]byte("hello\n"), []string{offset, "not a record"}},
 		"an empty line":       {[]byte("\n"), []string{offset, "not a record"}},

@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	// version of the record format. It is the first thing in a line, so that an older binary can name it.
-	version = 1
+	// version of the record format that is written; all from 1 are read. It is the first thing in a line, so
+	// that an older binary can name it. 2 has what a binary of 1 would pass over: delegated and repeated
+	// checks, sealed contents.
+	version = 2
 	// maxLine bounds a line in bytes. Contents are blobs, so the longest lines are plans of some 100 KB.
 	maxLine = 16 << 20
 
@@ -30,8 +32,8 @@ type chain struct {
 
 func newChain() chain { return chain{seq: 1, head: strings.Repeat("0", sha256.Size*2)} }
 
-// prefix is what the next record begins with, byte for byte.
-func (c chain) prefix() []byte {
+// prefix is what the next record begins with in a version, byte for byte.
+func (c chain) prefix(version int) []byte {
 	return fmt.Appendf(nil, `{"v":%d,"seq":%d,"prev":"%s","event":`, version, c.seq, c.head)
 }
 
@@ -41,7 +43,7 @@ func (c chain) seal(e engine.Event) ([]byte, chain, error) {
 	if err != nil {
 		return nil, c, err
 	}
-	line := append(c.prefix(), event...)
+	line := append(c.prefix(version), event...)
 	sum := sumOf(line)
 	line = append(line, sumKey+sum+"\"}\n"...)
 	return line, chain{seq: c.seq + 1, head: sum}, nil
@@ -55,7 +57,8 @@ func sumOf(b []byte) string {
 // open verifies a line, given without its newline, as the next record and returns its event's JSON and
 // the chain behind it.
 func (c chain) open(line []byte) ([]byte, chain, error) {
-	if v, ok := versionOf(line); ok && v > version {
+	v, ok := versionOf(line)
+	if ok && v > version {
 		return nil, c, fmt.Errorf("it was written by a newer hcrun: its format is version %d, and this one reads version %d", v, version)
 	}
 	cut := len(line) - len(sumKey) - sumTail
@@ -66,7 +69,7 @@ func (c chain) open(line []byte) ([]byte, chain, error) {
 	if sum != sumOf(line[:cut]) {
 		return nil, c, errors.New("its bytes have changed: the checksum does not match")
 	}
-	event, ok := bytes.CutPrefix(line[:cut], c.prefix())
+	event, ok := bytes.CutPrefix(line[:cut], c.prefix(max(v, 1)))
 	if !ok {
 		return nil, c, fmt.Errorf("it is whole, but it does not follow the record before it: records were dropped, swapped or repeated (expected number %d)", c.seq)
 	}
@@ -109,8 +112,13 @@ func (c chain) torn(tail []byte) error {
 		}
 	}
 	written, _, _ := bytes.Cut(tail, []byte{0})
-	prefix := c.prefix()
-	if n := min(len(written), len(prefix)); !bytes.Equal(written[:n], prefix[:n]) {
+	begins := false
+	for v := 1; v <= version; v++ {
+		prefix := c.prefix(v)
+		n := min(len(written), len(prefix))
+		begins = begins || bytes.Equal(written[:n], prefix[:n])
+	}
+	if !begins {
 		if v, ok := versionOf(tail); ok && v > version {
 			return fmt.Errorf("it was written by a newer hcrun: its format is version %d, and this one reads version %d", v, version)
 		}

@@ -39,6 +39,11 @@ func (s *sealer) load(create bool) ([]age.Identity, error) {
 	}
 	f, err := s.disk.open(s.path, os.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) && create {
+		if sealed := s.orphans(); sealed != "" {
+			p := engine.Problemf(engine.Corrupt, "%s is gone, and with it what is sealed in %s could not be brought back: no other key is made in its place", s.path, sealed)
+			p.Next = "bring " + s.path + " back from a backup; if there is none, make one with: age-keygen -o " + s.path
+			return nil, p
+		}
 		return s.create()
 	}
 	if err != nil {
@@ -62,6 +67,15 @@ func (s *sealer) load(create bool) ([]age.Identity, error) {
 	}
 	s.keys = keys
 	return keys, nil
+}
+
+// orphans is a sealed content that needs a key which is not there, "" when there is none.
+func (s *sealer) orphans() string {
+	all, _ := filepath.Glob(filepath.Join(filepath.Dir(s.path), "runs", "*"+blobExt, "*"+sealedExt))
+	if len(all) == 0 {
+		return ""
+	}
+	return all[0]
 }
 
 // create writes a fresh key under a name of its own first: two processes that begin at the same time end
@@ -97,6 +111,9 @@ func (s *Store) Seal(w io.Writer) (io.WriteCloser, error) {
 	keys, err := s.seal.load(true)
 	if errors.Is(err, os.ErrExist) {
 		keys, err = s.seal.load(true)
+	}
+	if _, said := errors.AsType[*engine.Problem](err); said {
+		return nil, err
 	}
 	if err != nil {
 		return nil, notDurable("make the key that seals secrets", err)

@@ -28,6 +28,33 @@ func sealedText(t *testing.T, s *Store, text string) []byte {
 	return b.Bytes()
 }
 
+// TestNoKeyInPlaceOfALostOne: while something is sealed with a key that is gone, no other is made.
+func TestNoKeyInPlaceOfALostOne(t *testing.T) {
+	dir := t.TempDir()
+	s, err := OpenStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := s.Create("run-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if err := j.Keep(t.Context(), engine.Bytes([]byte("it")).Secret()); err != nil {
+		t.Fatal(err)
+	}
+	os.Remove(filepath.Join(dir, sealName))
+	if s, err = OpenStore(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Seal(io.Discard); engine.CodeOf(err) != engine.Corrupt || !strings.Contains(err.Error(), "no other key is made") {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, sealName)); err == nil {
+		t.Error("there is a key")
+	}
+}
+
 func unsealed(s *Store, b []byte) (string, error) {
 	r, err := s.Unseal(bytes.NewReader(b))
 	if err != nil {

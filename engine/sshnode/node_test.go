@@ -390,6 +390,15 @@ func TestDialThrough(t *testing.T) {
 	if _, err := n.Dial(t.Context(), "tcp", l.Addr().String()); err == nil {
 		t.Error("a closed port was reached")
 	}
+	if !n.Alive() {
+		t.Error("it is not alive while it answers")
+	}
+	n.client.Client.Close() // the connection is lost
+	for end := time.Now().Add(10 * time.Second); n.Alive(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it is still alive")
+		}
+	}
 }
 
 // leased starts a worker whose leases are of so many seconds, and returns its nonce.

@@ -81,6 +81,7 @@ type Node struct {
 	route  *route        // below the client
 	done   chan struct{} // closed by Close
 	closed atomic.Bool
+	ended  atomic.Bool // the connection has ended by itself
 
 	turn   chan struct{} // holds one token: whoever has it may use worker and last
 	worker *worker       // nil until it is needed, and after it was abandoned
@@ -113,6 +114,10 @@ func Dial(ctx context.Context, c Config) (*Node, error) {
 		turn:   make(chan struct{}, 1),
 	}
 	n.turn <- struct{}{}
+	go func() {
+		n.client.Wait()
+		n.ended.Store(true)
+	}()
 	if c.ControlPath == "" {
 		go keepalive(n.client.Client, c.interval(), n.done)
 	}
@@ -130,6 +135,9 @@ func Dial(ctx context.Context, c Config) (*Node, error) {
 
 // Name is the node's name in the inventory.
 func (n *Node) Name() string { return n.config.Name }
+
+// Alive reports whether the connection is still open, as far as is known here.
+func (n *Node) Alive() bool { return !n.ended.Load() && !n.closed.Load() }
 
 // Stats returns what the node has cost so far.
 func (n *Node) Stats() Stats {

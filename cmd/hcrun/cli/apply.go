@@ -151,7 +151,7 @@ func (s *site) rollout(file book, f applyFlags) (*rollout, error) {
 	ro := &rollout{site: s, flags: f, source: file.Path(), locate: func(err error) error { return locate(file, err) }}
 	var nodes []playbooks.Node
 	for _, h := range group {
-		nodes = append(nodes, playbooks.Node{Name: h.Name, Address: h.Address, FailureDomain: h.FailureDomain, Groups: h.Groups, Vars: h.Vars})
+		nodes = append(nodes, nodeOf(h))
 	}
 	if ro.books, err = file.All(nodes); err != nil {
 		return nil, ro.locate(err)
@@ -164,6 +164,11 @@ func (s *site) rollout(file book, f applyFlags) (*rollout, error) {
 	}
 	ro.store, err = s.app.records()
 	return ro, err
+}
+
+// nodeOf is what a playbook may know of a host.
+func nodeOf(h inventory.Host) playbooks.Node {
+	return playbooks.Node{Name: h.Name, Address: h.Address, FailureDomain: h.FailureDomain, Groups: h.Groups, Vars: h.Vars}
 }
 
 func locateHosts(file book, err error) error {

@@ -53,7 +53,7 @@ else with 42. With --json it prints one array of objects: node, check, level, te
 		Args: exactly(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error { return a.doctor(c.Context(), limit) },
 	})
-	c.Flags().StringVar(&limit, "limit", "", "only these nodes: names, groups, globs")
+	limitFlag(c, &limit)
 	return c
 }
 
@@ -64,7 +64,7 @@ func (a *app) doctor(ctx context.Context, limit string) error {
 	}
 	hosts := s.inv.Hosts
 	if limit != "" {
-		if hosts, err = s.inv.Select(limit); err != nil {
+		if hosts, err = s.inv.Limit(limit); err != nil {
 			return err
 		}
 	}

@@ -22,6 +22,7 @@ type patient struct {
 	engine.Node
 	clock engine.Clock
 	found []finding
+	plain bool // no kubelet is set up here: a bastion, say
 }
 
 // examine looks at a node that is connected.
@@ -126,7 +127,8 @@ func (p *patient) strays(ctx context.Context) {
 	case err != nil:
 		p.say("pods", warning, "", "%s cannot be looked at: %v", dir, err)
 	case folder[0].Kind != engine.Dir:
-		p.say("pods", warning, "", "there is no %s: this is no master of kubeadm's", dir)
+		p.plain = true
+		p.say("pods", fine, "", "there is no %s: no kubelet is set up here", dir)
 	case len(wrong) == 0:
 		p.say("pods", fine, "", "nothing but manifests in %s", dir)
 	}
@@ -137,6 +139,9 @@ func (p *patient) strays(ctx context.Context) {
 
 // kubelet asks systemd: what the kubelet itself answers says nothing of the next hour.
 func (p *patient) kubelet(ctx context.Context) {
+	if p.plain {
+		return
+	}
 	out, err := p.Observe(ctx, "systemctl", "is-active", "kubelet")
 	exit, ended := errors.AsType[*engine.ExitError](err)
 	switch {
@@ -151,6 +156,9 @@ func (p *patient) kubelet(ctx context.Context) {
 
 // runtime asks the container runtime, the way waits do.
 func (p *patient) runtime(ctx context.Context) {
+	if p.plain {
+		return
+	}
 	out, err := p.Observe(ctx, "crictl", "--timeout=10s", "ps", "-q")
 	if err != nil {
 		p.say("runtime", inTheWay, "crictl ps, on the node", "the container runtime does not answer: %v", err)

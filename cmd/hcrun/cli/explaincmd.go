@@ -55,7 +55,7 @@ PLAYBOOK can be left out where the folder playbooks has only one.`,
 			return e.explain()
 		},
 	})
-	c.Flags().StringVar(&f.limit, "limit", "", "only these nodes: names, groups, globs")
+	limitFlag(c, &f.limit)
 	a.variableFlags(c, &f)
 	return c
 }

@@ -84,7 +84,8 @@ func (e *explaining) local(name string) ([]answer, error) {
 	}
 	var all []answer
 	for _, h := range hosts {
-		why, _, err := e.file.WhyLocal(name, &playbooks.Node{Name: h.Name, Address: h.Address, Groups: h.Groups, Vars: h.Vars})
+		node := nodeOf(h)
+		why, _, err := e.file.WhyLocal(name, &node)
 		if err != nil {
 			return nil, err
 		}

@@ -29,7 +29,8 @@ func (a *app) gcCmd() *cobra.Command {
 		Short: "Remove journals that are past their keep and that nothing is decided on any more",
 		Long: `Removes runs with all that was kept of them. What stays, whatever its age: every unfinished run, every run
 that waits for an ack, every run that a guard of a playbook goes by, those of the last two days, and, but for
---even-undo, every run that could still be rolled back. It says what it removes, and what stays and why;
+--even-undo, every run that could be rolled back as things stand: of several that changed the same file the
+newest one. What stood before an older one goes with it. It says what it removes, and what stays and why;
 with --json in one object: plan, removed and kept (runs as in history, with bytes and why), bytes, leftovers.`,
 		Example: `  hcrun gc --plan            # shows what would go; removes nothing
   hcrun gc --keep 90d        # by age: the default

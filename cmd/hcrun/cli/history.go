@@ -64,6 +64,7 @@ func (a *app) show(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	a.unveiled(ctx, store, r)
 	if a.json {
 		for _, e := range events {
 			(&ui.JSON{W: a.out}).Show(e)

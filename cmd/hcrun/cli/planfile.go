@@ -22,7 +22,7 @@ import (
 const (
 	planEntry   = "plan.json"
 	hiddenEntry = "hidden.age"
-	planVersion = 1
+	planVersion = 2
 	maxPlanJSON = 64 << 20
 )
 

@@ -108,6 +108,7 @@ func (a *app) takeUpPlan(ctx context.Context, r *engine.Run) error {
 	if err != nil {
 		return err
 	}
+	a.unveiled(ctx, store, r)
 	a.showUndo(ctx, store, r, steps)
 	return nil
 }
@@ -132,9 +133,7 @@ func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, w
 	if r, err = engine.Fold(events); err != nil {
 		return engine.Problemf(engine.Corrupt, "run %s: %w", what, err)
 	}
-	if err := a.unveil(ctx, store, r); err != nil { // to go on is worth more than to be discreet
-		a.note("what this run has to hide is not known, and could be shown: %v", err)
-	}
+	a.unveiled(ctx, store, r)
 	past, err := s.past(store)
 	if err != nil {
 		return err

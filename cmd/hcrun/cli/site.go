@@ -166,7 +166,7 @@ func (s *site) config(h inventory.Host) sshnode.Config {
 
 // dial connects to a host, once for the whole command.
 func (s *site) dial(ctx context.Context, h inventory.Host) (*sshnode.Node, error) {
-	if n := s.nodes[h.Name]; n != nil {
+	if n := s.nodes[h.Name]; n != nil && n.Alive() {
 		return n, nil
 	}
 	n, err := sshnode.Dial(ctx, s.config(h))

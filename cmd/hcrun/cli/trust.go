@@ -46,6 +46,9 @@ func (a *app) trustCmd() *cobra.Command {
 
 func (a *app) trust(ctx context.Context, s *site, h inventory.Host, yes bool) error {
 	for i, hop := range h.Jump { // their keys have to be known before h can be seen
+		if hop.ControlPath != "" {
+			continue // the ssh client that holds the socket has checked it
+		}
 		hop.Jump = h.Jump[:i]
 		if err := a.trust(ctx, s, hop, yes); err != nil {
 			return err

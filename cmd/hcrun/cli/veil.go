@@ -40,6 +40,13 @@ func (a *app) unveil(ctx context.Context, store *journal.Store, r *engine.Run) e
 	return a.veil.Unpack(packed)
 }
 
+// unveiled is unveil where to go on is worth more than to be discreet.
+func (a *app) unveiled(ctx context.Context, store *journal.Store, r *engine.Run) {
+	if err := a.unveil(ctx, store, r); err != nil {
+		fmt.Fprintf(a.errOut, "warning: what run %s has to hide is not known, and could be shown: %v\n", r.ID, err)
+	}
+}
+
 // panicked makes an error of a panic: the trace of a dying process would go past the veil.
 func panicked(what any) error {
 	p := engine.Problemf(engine.Bug, "this is a bug of hcrun: %v\n%s", what, debug.Stack())
