@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,13 +103,16 @@ group "control_plane" { hosts = ["master1", "master2", "master3"] }
 	}
 }
 
-// standInLoki ships the nodes' real audit logs into the lab's simulated Loki, until there is a real one.
+// standInLoki ships the nodes' real audit logs into the lab's simulated Loki, until there is a real one. It knows
+// them by where they are on this machine, and is asked for where they are on the node.
 func (b *bench) standInLoki() {
 	b.t.Helper()
+	const onNode = "/var/log/kubernetes/audit.log"
 	files := map[string]string{}
 	for _, n := range b.nodes {
-		files[n.Name] = n.File("/var/log/kubernetes/audit.log")
+		files[n.Name] = n.File(onNode)
 	}
+	here := b.nodes[0].File(onNode)
 	loki := &sim.Loki{Nodes: files}
 	ctx, cancel := context.WithCancel(context.Background())
 	b.t.Cleanup(cancel)
@@ -116,7 +121,20 @@ func (b *bench) standInLoki() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	server := &http.Server{Handler: loki, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		for _, values := range q {
+			for i := range values {
+				values[i] = strings.ReplaceAll(values[i], onNode, here)
+			}
+		}
+		r.URL.RawQuery = q.Encode()
+		answer := httptest.NewRecorder()
+		loki.ServeHTTP(answer, r)
+		w.Header().Set("Content-Type", answer.Header().Get("Content-Type"))
+		w.WriteHeader(answer.Code)
+		io.WriteString(w, strings.ReplaceAll(answer.Body.String(), here, onNode))
+	})}
 	b.t.Cleanup(func() { server.Close() })
 	go server.Serve(listener)
 }

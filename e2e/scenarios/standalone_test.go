@@ -23,7 +23,7 @@ func TestStandalone(t *testing.T) {
 	}
 	id := b.on(n, "crictl ps -q --name kube-apiserver")
 	out = b.apply(0, "master1")
-	if !strings.Contains(out, "nothing was changed") || b.on(n, "crictl ps -q --name kube-apiserver") != id {
+	if !strings.Contains(out, "nothing to change") || b.on(n, "crictl ps -q --name kube-apiserver") != id {
 		t.Errorf("a second apply changed something:\n%s", out)
 	}
 	began = time.Now()
