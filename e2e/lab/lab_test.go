@@ -1,0 +1,62 @@
+package lab
+
+import (
+	"os"
+	"testing"
+	"time"
+)
+
+func TestMain(m *testing.M) {
+	Child()
+	os.Exit(m.Run())
+}
+
+// bin is where the built programs are.
+func bin(t *testing.T) string {
+	dir := os.Getenv("HCRUN_E2E_BIN")
+	if why := Missing(dir); why != "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("CI without " + why)
+		}
+		t.Skip("this machine has no " + why)
+	}
+	return dir
+}
+
+// TestBoot: a node comes up, loses its power, and comes up again with what it had.
+func TestBoot(t *testing.T) {
+	l, err := New(t.TempDir(), bin(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	n, err := l.Add(1, 1, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Ready(90 * time.Second); err != nil {
+		log, _ := os.ReadFile(n.path("init.log"))
+		t.Fatalf("%v\n%s", err, log)
+	}
+	if out, err := n.Run("hostname; crictl ps -o json | head -3; echo kept > /etc/kubernetes/kept"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	} else {
+		t.Log(out)
+	}
+	if err := n.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Boot(); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Ready(90 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(n.File("/etc/kubernetes/kept")); err != nil || string(b) != "kept\n" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
