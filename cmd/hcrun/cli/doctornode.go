@@ -128,7 +128,7 @@ func (p *patient) strays(ctx context.Context) {
 		p.say("pods", warning, "", "%s cannot be looked at: %v", dir, err)
 	case folder[0].Kind != engine.Dir:
 		p.plain = true
-		p.say("pods", fine, "", "there is no %s: no kubelet is set up here", dir)
+		p.say("pods", warning, "", "there is no %s: no kubelet is set up here", dir)
 	case len(wrong) == 0:
 		p.say("pods", fine, "", "nothing but manifests in %s", dir)
 	}
