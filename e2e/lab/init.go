@@ -14,12 +14,19 @@ import (
 // childEnv tells a copy of the test binary that it is a node's first process.
 const childEnv = "HCRUN_E2E_NODE"
 
-// inside is what a node's first process is told.
-type inside struct {
-	Name, IP, Cgroup, Dir, Lab, Bin string
-	Index, Of                       int
-	Register                        bool
+// leash is the file descriptor of what a node lives by.
+const leash = 3
+
+// bootstrap is what a node's first process is told.
+type bootstrap struct {
+	Options
+	Lab, Bin, Dir, Cgroup, Veth, Tenant string
+	Peers                               []peer // of this control plane
+	Me                                  int    // which of them
+	Bastion                             bool   // nothing but an SSH server
 }
+
+type peer struct{ Name, IP string }
 
 // Child runs a node when this process is the first of one, and never returns then. It has to be the first call
 // in TestMain.
@@ -28,9 +35,14 @@ func Child() {
 	if !ok {
 		return
 	}
-	var n inside
+	var n bootstrap
 	err := json.Unmarshal([]byte(text), &n)
 	os.Unsetenv(childEnv)
+	syscall.CloseOnExec(leash)
+	go func() { // the leash: its other end closes with the lab's process, however that ends
+		os.NewFile(leash, "leash").Read(make([]byte, 1))
+		os.Exit(1)
+	}()
 	if err == nil {
 		err = n.enter()
 	}
@@ -42,7 +54,8 @@ func Child() {
 }
 
 // enter makes the node's own root: the machine's, with what is written kept apart.
-func (n inside) enter() error {
+func (n bootstrap) enter() error {
+	me := n.Peers[n.Me]
 	for _, h := range hierarchies {
 		if err := os.WriteFile(filepath.Join("/sys/fs/cgroup", h, n.Cgroup, "cgroup.procs"), []byte("0"), 0o644); err != nil {
 			return err
@@ -58,24 +71,38 @@ func (n inside) enter() error {
 	m.mount("proc", root+"/proc", "proc", 0, "")
 	m.mount("run", root+"/run", "tmpfs", 0, "mode=755")
 	m.mount("tmp", root+"/tmp", "tmpfs", 0, "mode=1777")
-	for at, from := range map[string]string{"/etc/kubernetes": "etc-kubernetes", "/var/log": "var-log", "/var/lib/kubelet": "kubelet", "/var/lib/containerd": "containerd", "/var/lib/etcd": "etcd"} {
+	for at, from := range map[string]string{"/etc/kubernetes": "etc-kubernetes", "/var/log": "var-log", "/var/lib/kubelet": "kubelet", "/var/lib/containerd": "containerd", "/var/lib/etcd": "etcd", "/root": "home"} {
 		m.mkdir(root + at)
 		m.mount(filepath.Join(n.Dir, from), root+at, "", syscall.MS_BIND, "")
 	}
 	m.mkdir(root+"/lab/bin", root+"/lab/images", root+"/opt/cni/bin", root+"/etc/cni/net.d")
 	m.mount(n.Bin, root+"/lab/bin", "", syscall.MS_BIND, "")
 	m.mount(filepath.Join(n.Lab, "images"), root+"/lab/images", "", syscall.MS_BIND, "")
-	m.mount("root", root+"/root", "tmpfs", 0, "mode=700")
-	m.mkdir(root+"/root/.ssh", root+"/run/sshd", root+"/var/log/svc")
-	m.copy(filepath.Join(n.Lab, "ssh", "id.pub"), root+"/root/.ssh/authorized_keys", 0o600)
+	m.mkdir(root+"/run/sshd", root+"/var/log/svc", root+"/etc/ssh/keys")
+	user := "root"
+	if n.User != "" {
+		user = n.User
+		m.append(root+"/etc/passwd", user+":x:4321:4321::/home/"+user+":/usr/bin/fish\n")
+		m.append(root+"/etc/group", user+":x:4321:\n")
+		m.append(root+"/etc/shadow", user+":*:20000:0:99999:7:::\n")
+		m.write(root+"/etc/sudoers.d/"+user, user+" ALL=(ALL) NOPASSWD: ALL\n")
+		m.mkdir(root + "/home/" + user)
+		m.do("chown", func() error { return os.Chown(root+"/home/"+user, 4321, 4321) })
+	}
+	m.copy(filepath.Join(n.Lab, "ssh", "id.pub"), root+"/etc/ssh/keys/"+user, 0o644)
 	m.copy(filepath.Join(n.Dir, "host-key"), root+"/etc/ssh/ssh_host_ed25519_key", 0o600)
-	m.write(root+"/etc/hosts", "127.0.0.1 localhost\n"+hubIP+" hub.lab loki.lab\n10.99.0.11 master1\n10.99.0.12 master2\n10.99.0.13 master3\n")
-	m.write(root+"/etc/hostname", n.Name+"\n")
+	hosts := "127.0.0.1 localhost\n"
+	for _, p := range n.Peers {
+		hosts += p.IP + " " + p.Name + "\n"
+	}
+	m.write(root+"/etc/hosts", hosts)
+	m.write(root+"/etc/hostname", me.Name+"\n")
 	m.write(root+"/etc/resolv.conf", "")
+	m.write(root+"/etc/shipper", "/var/log/kubernetes/audit.log\n")
 	m.write(root+"/etc/crictl.yaml", "runtime-endpoint: unix:///run/containerd/containerd.sock\n")
 	m.write(root+"/etc/containerd/e2e.toml", containerdConfig)
 	m.write(root+"/var/lib/kubelet/config.yaml", strings.NewReplacer("@CGROUP@", "/"+n.Cgroup, "@REGISTER@", fmt.Sprint(n.Register)).Replace(kubeletConfig))
-	m.write(root+"/etc/cni/net.d/10-lab.conflist", fmt.Sprintf(`{"cniVersion":"0.4.0","name":"lab","plugins":[{"type":"bridge","bridge":"cni0","ipam":{"type":"host-local","subnet":"10.244.%d.0/24"}}]}`, n.Index))
+	m.write(root+"/etc/cni/net.d/10-lab.conflist", fmt.Sprintf(`{"cniVersion":"0.4.0","name":"lab","plugins":[{"type":"bridge","bridge":"cni0","ipam":{"type":"host-local","subnet":"10.244.%d.0/24"}}]}`, n.Me))
 	m.link("/lab/bin/crictl", root+"/usr/local/bin/crictl")
 	m.link("/lab/bin/kubelet", root+"/usr/local/bin/kubelet")
 	for _, p := range []string{"bridge", "host-local", "loopback"} {
@@ -85,7 +112,7 @@ func (n inside) enter() error {
 	if m.err != nil {
 		return m.err
 	}
-	if err := syscall.Sethostname([]byte(n.Name)); err != nil {
+	if err := syscall.Sethostname([]byte(me.Name)); err != nil {
 		return err
 	}
 	if err := os.Chdir(root); err != nil {
@@ -129,6 +156,20 @@ func (m *mounting) write(name, text string) {
 	m.do("write", func() error { os.Remove(name); return os.WriteFile(name, []byte(text), 0o644) })
 }
 
+func (m *mounting) append(name, text string) {
+	m.do("append", func() error {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		info, err := os.Stat(name)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(name, append(b, text...), info.Mode())
+	})
+}
+
 func (m *mounting) copy(from, to string, mode os.FileMode) {
 	m.do("copy", func() error {
 		b, err := os.ReadFile(from)
@@ -151,39 +192,52 @@ type service struct {
 }
 
 // serve starts what runs on a node, and then is its first process: it reaps, and starts again what has ended.
-func (n inside) serve() error {
+func (n bootstrap) serve() error {
 	os.Setenv("HOME", "/root")
 	os.Setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-	var members []string
-	for i := 1; i <= n.Of; i++ {
-		members = append(members, fmt.Sprintf("m%d=http://10.99.0.1%d:2380", i, i))
-	}
+	me, name := n.Peers[n.Me], func(i int) string { return fmt.Sprintf("m%d", i+1) }
 	running := map[int]service{}
 	start := func(s service) error {
 		pid, err := s.start()
 		running[pid] = s
 		return err
 	}
-	for _, s := range []service{
-		{"sshd", []string{"/usr/sbin/sshd", "-D", "-e", "-o", "UsePAM=no", "-o", "PermitRootLogin=prohibit-password", "-o", "PidFile=/run/sshd.pid", "-o", "HostKey=/etc/ssh/ssh_host_ed25519_key"}},
-		{"containerd", []string{"/usr/bin/containerd", "--config", "/etc/containerd/e2e.toml"}},
-		{"etcd", []string{"/lab/bin/etcd", "--name", fmt.Sprintf("m%d", n.Index), "--data-dir", "/var/lib/etcd/data", "--listen-client-urls", "http://127.0.0.1:2379",
-			"--advertise-client-urls", "http://127.0.0.1:2379", "--listen-peer-urls", "http://" + n.IP + ":2380", "--initial-advertise-peer-urls", "http://" + n.IP + ":2380",
-			"--initial-cluster", strings.Join(members, ","), "--initial-cluster-state", "new", "--unsafe-no-fsync", "--logger", "zap"}},
-	} {
+	sshd := []string{"/usr/sbin/sshd", "-D", "-e", "-o", "UsePAM=no", "-o", "PermitRootLogin=prohibit-password", "-o", "PidFile=/run/sshd.pid",
+		"-o", "HostKey=/etc/ssh/ssh_host_ed25519_key", "-o", "AuthorizedKeysFile=/etc/ssh/keys/%u"}
+	if n.From != "" {
+		sshd = append(sshd, "-o", "AllowUsers=*@"+n.From)
+	}
+	services := []service{{"sshd", sshd}}
+	if !n.Bastion {
+		var members []string
+		for i, p := range n.Peers {
+			members = append(members, name(i)+"=http://"+p.IP+":2380")
+		}
+		services = append(services,
+			service{"containerd", []string{"/usr/bin/containerd", "--config", "/etc/containerd/e2e.toml"}},
+			service{"etcd", []string{"/lab/bin/etcd", "--name", name(n.Me), "--data-dir", "/var/lib/etcd/data", "--listen-client-urls", "http://127.0.0.1:2379",
+				"--advertise-client-urls", "http://127.0.0.1:2379", "--listen-peer-urls", "http://" + me.IP + ":2380", "--initial-advertise-peer-urls", "http://" + me.IP + ":2380",
+				"--initial-cluster", strings.Join(members, ","), "--initial-cluster-state", "new", "--unsafe-no-fsync", "--logger", "zap"}})
+	}
+	if n.Loki != "" && !n.Bastion {
+		services = append(services, service{"shipper", []string{"/lab/bin/shipper", "-to", n.Loki, "-tenant", n.Tenant, "-node", me.Name, "-settings", "/etc/shipper", "-positions", "/var/lib/kubelet/shipper.position"}})
+	}
+	for _, s := range services {
 		if err := start(s); err != nil {
 			return err
 		}
 	}
-	if err := loadImages(); err != nil {
-		return err
-	}
-	kubelet := []string{"/lab/bin/kubelet", "--config=/var/lib/kubelet/config.yaml", "--hostname-override=" + n.Name, "--node-ip=" + n.IP, "--v=2"}
-	if n.Register {
-		kubelet = append(kubelet, "--kubeconfig=/etc/kubernetes/kubelet.conf")
-	}
-	if err := start(service{"kubelet", kubelet}); err != nil {
-		return err
+	if !n.Bastion {
+		if err := loadImages(); err != nil {
+			return err
+		}
+		kubelet := []string{"/lab/bin/kubelet", "--config=/var/lib/kubelet/config.yaml", "--hostname-override=" + me.Name, "--node-ip=" + me.IP, "--v=2"}
+		if n.Register {
+			kubelet = append(kubelet, "--kubeconfig=/etc/kubernetes/kubelet.conf")
+		}
+		if err := start(service{"kubelet", kubelet}); err != nil {
+			return err
+		}
 	}
 	for {
 		pid, err := syscall.Wait4(-1, nil, 0, nil)

@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -12,16 +13,21 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
 // Lab is a hub network with nodes on it.
 type Lab struct {
-	Dir  string // everything of this lab, nodes' files among it
-	Bin  string // the built programs
-	id   string // begins the names of namespaces and cgroups
-	pki  *pki
+	Dir string // everything of this lab, nodes' files among it
+	Bin string // the built programs
+	id  string // begins the names of namespaces and cgroups
+	pki *pki
+
+	loki func() // ends it, where there is one
+
+	mu   sync.Mutex
 	node []*Node
 }
 
@@ -36,7 +42,7 @@ func Missing(bin string) string {
 	if os.Getuid() != 0 {
 		return "root"
 	}
-	for _, tool := range []string{"ip", "nsenter", "unshare", "sshd", "containerd", "ctr", "runc", "ssh-keygen"} {
+	for _, tool := range []string{"ip", "nsenter", "unshare", "sshd", "containerd", "ctr", "runc", "ssh-keygen", "curl", "sudo", "fish"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			if _, err := os.Stat("/usr/sbin/" + tool); err != nil {
 				return tool
@@ -48,7 +54,7 @@ func Missing(bin string) string {
 			return "the cgroup v1 hierarchy " + h
 		}
 	}
-	for _, p := range []string{"kube-apiserver", "kubelet", "etcd", "crictl", "pause"} {
+	for _, p := range []string{"kube-apiserver", "kubelet", "kubeadm", "etcd", "crictl", "pause", "loki", "shipper"} {
 		if _, err := os.Stat(filepath.Join(bin, p)); err != nil {
 			return p + ", built into " + bin
 		}
@@ -95,9 +101,15 @@ func (l *Lab) Identity() string { return filepath.Join(l.Dir, "ssh", "id") }
 
 // Close pulls every plug and takes the network away.
 func (l *Lab) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var errs []error
 	for _, n := range l.node {
-		errs = append(errs, n.Kill(), run("ip", "netns", "del", n.netns()))
+		errs = append(errs, n.remove())
+	}
+	l.node = nil
+	if l.loki != nil {
+		l.loki()
 	}
 	return errors.Join(append(errs, run("ip", "netns", "del", l.hub()))...)
 }
@@ -107,29 +119,37 @@ func (l *Lab) Command(name string, args ...string) *exec.Cmd {
 	return exec.Command("nsenter", append([]string{"--net=/run/netns/" + l.hub(), name}, args...)...)
 }
 
-// Listen opens a port in the hub.
+// Listen opens a port in the hub; 0 is any that is free.
 func (l *Lab) Listen(port int) (net.Listener, error) {
-	type result struct {
-		l   net.Listener
-		err error
-	}
-	came := make(chan result)
-	go func() {
+	return inside(l.hub(), func() (net.Listener, error) { return net.Listen("tcp", fmt.Sprintf("%s:%d", hubIP, port)) })
+}
+
+// Dial connects from the hub.
+func (l *Lab) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return inside(l.hub(), func() (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, network, address)
+	})
+}
+
+// inside does something in a network namespace; what it opens belongs there for good.
+func inside[T any](netns string, do func() (T, error)) (T, error) {
+	var got T
+	var err error
+	var wg sync.WaitGroup
+	wg.Go(func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		f, err := os.Open("/run/netns/" + l.hub())
-		if err == nil {
-			defer f.Close()
-			err = unix.Setns(int(f.Fd()), unix.CLONE_NEWNET)
-		}
-		if err != nil {
-			came <- result{nil, err}
+		var f *os.File
+		if f, err = os.Open("/run/netns/" + netns); err != nil {
 			return
 		}
-		listener, err := net.Listen("tcp", fmt.Sprintf("%s:%d", hubIP, port))
-		came <- result{listener, err}
-	}()
-	r := <-came
-	return r.l, r.err
+		defer f.Close()
+		if err = unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err == nil {
+			got, err = do()
+		}
+	})
+	wg.Wait()
+	return got, err
 }
 
 // run runs a command to its end.

@@ -34,18 +34,18 @@ func TestBoot(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	n, err := l.Add(1, 1, false)
+	all, err := l.Add(Options{Masters: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
+	n := all[0]
 	if err := n.Ready(90 * time.Second); err != nil {
-		log, _ := os.ReadFile(n.path("init.log"))
-		t.Fatalf("%v\n%s", err, log)
+		t.Fatal(err)
 	}
-	if out, err := n.Run("hostname; crictl ps -o json | head -3; echo kept > /etc/kubernetes/kept"); err != nil {
+	if out, err := n.Enter("hostname; crictl ps -o json | head -3; echo kept > /etc/kubernetes/kept; echo gone > /tmp/gone").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	} else {
-		t.Log(out)
+		t.Log(string(out))
 	}
 	if err := n.Kill(); err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func TestBoot(t *testing.T) {
 	if err := n.Ready(90 * time.Second); err != nil {
 		t.Fatal(err)
 	}
-	if b, err := os.ReadFile(n.File("/etc/kubernetes/kept")); err != nil || string(b) != "kept\n" {
+	if b, err := n.Enter("cat /etc/kubernetes/kept; cd /tmp; ls").CombinedOutput(); err != nil || string(b) != "kept\n" {
 		t.Errorf("%q, %v", b, err)
 	}
 }
