@@ -5,15 +5,19 @@ package lab
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -150,6 +154,21 @@ func inside[T any](netns string, do func() (T, error)) (T, error) {
 	})
 	wg.Wait()
 	return got, err
+}
+
+// Administrator is a client of the API servers, as a user of that name who may do everything.
+func (l *Lab) Administrator(user string) (*http.Client, error) {
+	pair, err := l.pki.ca.issue(user, []string{"system:masters"})
+	if err != nil {
+		return nil, err
+	}
+	cert, err := tls.X509KeyPair(pair.cert, pair.key)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(l.pki.ca.cert)
+	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: l.Dial, TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{cert}}}}, nil
 }
 
 // run runs a command to its end.

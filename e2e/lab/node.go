@@ -237,7 +237,7 @@ func (n *Node) Enter(command string) *exec.Cmd {
 	}
 	// unshare is the process that started, and the node's first process is its only child.
 	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", n.init.Process.Pid))
-	return exec.Command("nsenter", "--target", strings.TrimSpace(string(children)), "--mount", "--pid", "--uts", "--ipc", "--net", "--root", "--wd=/", "/bin/sh", "-c", command)
+	return exec.Command("nsenter", "--target", strings.TrimSpace(string(children)), "--mount", "--pid", "--uts", "--ipc", "--net", "--root", "/usr/bin/env", "-C", "/", "/bin/sh", "-c", command)
 }
 
 // Ready waits until the node's API server is ready.

@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -198,7 +197,7 @@ func (b *bench) arguments(node string) string {
 // until waits for something to become true.
 func (b *bench) until(what string, limit time.Duration, is func() bool) {
 	b.Helper()
-	for end := time.Now().Add(limit); !is(); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(limit); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			b.Fatalf("not within %s: %s", limit, what)
 		}
@@ -219,5 +218,3 @@ func (b *bench) kept(text string) bool {
 	}))
 	return found
 }
-
-var errNotHere = errors.New("this bed cannot do that")

@@ -1,9 +1,7 @@
 package scenarios
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -197,22 +195,18 @@ func lokiDownLater(b *bench) {
 	}
 }
 
-// kills are the moments at which hcrun is killed: after so many records of its journal, and so many seconds later.
-var kills = [...]struct {
-	name    string
-	records int
-	later   float64
-}{
-	{"after its first record", 1, 0},
-	{"before the policy", 8, 0},
-	{"after the policy", 14, 0},
-	{"at the log directory", 20, 0},
-	{"at the backup", 26, 0},
-	{"before the manifest", 32, 0},
-	{"at the manifest", 36, 0},
-	{"4 s into the restart", 40, 4},
-	{"12 s into the restart", 40, 12},
-	{"in the stable time", 40, 25},
+// kills are the moments at which hcrun is killed: when its journal has this in it.
+var kills = [...]struct{ name, journal string }{
+	{"when the run is opened", `"kind":"opened"`},
+	{"before the first step", `"kind":"checked","op":{"step":0`},
+	{"at the policy", `"kind":"intent","op":{"step":1`},
+	{"after the policy", `"kind":"settled","op":{"step":1`},
+	{"at the backup", `"kind":"intent","op":{"step":4`},
+	{"at the manifest", `"kind":"intent","op":{"step":5`},
+	{"after the manifest", `"kind":"settled","op":{"step":5`},
+	{"with no API server", `the old container has stopped`},
+	{"in the stable time", `watching it for`},
+	{"at the last check", `"kind":"checking","op":{"step":8`},
 }
 
 // killed kills hcrun at a moment, and does what it then says: resume, or apply where it had not begun.
@@ -220,37 +214,29 @@ func killed(i int) func(*bench) {
 	k := kills[i]
 	return func(b *bench) {
 		c, out := b.start(b.applying("master1")...)
-		b.until(fmt.Sprintf("%d records", k.records), time.Minute, func() bool { return b.records() >= k.records || c.ProcessState != nil })
-		time.Sleep(time.Duration(k.later / b.pace() * float64(time.Second)))
+		b.until("its journal has "+k.journal, 3*time.Minute, func() bool { return strings.Contains(b.journal(), k.journal) })
 		b.must(c.Process.Kill())
 		c.Wait()
-		b.Logf("killed after %d records, %s", b.records(), lastLine(out.String()))
-		var open []struct{ Run string }
-		line, _, _ := strings.Cut(b.hcrun(0, "status", "--json"), "\n")
-		b.must(json.Unmarshal([]byte(line), &open))
-		if len(open) == 1 {
-			b.hcrun(0, "resume", open[0].Run)
-		} else {
-			b.hcrun(0, b.applying("master1")...)
+		if c.ProcessState.Exited() {
+			b.Fatalf("it ended before it was killed:\n%s", out)
 		}
+		b.Logf("killed after %d records, %s", strings.Count(b.journal(), "\n"), lastLine(out.String()))
+		b.hcrun(0, "resume", b.openRun())
 	}
 }
 
-// records counts what the journal of this state folder has.
-func (b *bench) records() (n int) {
+// journal is what the journals of this state folder have.
+func (b *bench) journal() string {
+	var all strings.Builder
 	files, _ := filepath.Glob(filepath.Join(b.dir, "state", "runs", "*.jsonl"))
 	for _, f := range files {
 		text, _ := os.ReadFile(f)
-		n += bytes.Count(text, []byte("\n"))
+		all.Write(text)
 	}
-	return n
+	return all.String()
 }
 
 func lastLine(s string) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	return lines[len(lines)-1]
 }
-
-func threeMasters(b *bench) { b.Skip("not yet") }
-
-func asKubeadm(b *bench) { b.Skip("not yet") }

@@ -81,7 +81,7 @@ func (r *real) pace() float64 { return 1 }
 // inventory names three masters, whether they are there or not.
 func (r *real) inventory() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "defaults {\n  user           = %q\n  identity_files = [%q]\n  known_hosts    = [%q]\n  agent          = false\n", r.masters[0].User, r.lab.Identity(), filepath.Join(r.lab.Dir, "known_hosts"))
+	fmt.Fprintf(&b, "defaults {\n  user           = %q\n  identity_files = [%q]\n  known_hosts    = [\"known_hosts\"]\n  agent          = false\n", r.masters[0].User, r.lab.Identity())
 	if r.masters[0].User != "root" {
 		b.WriteString("  become         = true\n")
 	}

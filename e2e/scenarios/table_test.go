@@ -42,8 +42,14 @@ var table = []scenario{
 		exit: 21, says: []string{"rolled back", "kept container-log"}, kept: "read-only file system", states: crashed, never: "new ready", after: restored},
 	{name: "log path is a file", what: "the log's volume is the file and not its directory", edit: []string{`hostPath = { path = local.log_dir, type = "DirectoryOrCreate" }`, `hostPath = { path = local.log, type = "DirectoryOrCreate" }`},
 		exit: 21, says: []string{"rolled back", "kept kubelet-log"}, kept: "not a directory", states: "old ready > wrote > none > wrote > old runs > old ready", never: "new ready", after: restored},
-	{name: "both mounts missing", what: "volumes without volumeMounts", edit: []string{`      { name = "audit-policy", mountPath = local.policy, readOnly = true },
+	{name: "both mounts missing", what: "volumes without volumeMounts", edit: []string{`
+  list "spec.containers[name=kube-apiserver].volumeMounts" {
+    key = "name"
+    set = [
+      { name = "audit-policy", mountPath = local.policy, readOnly = true },
       { name = "audit-log", mountPath = local.log_dir },
+    ]
+  }
 `, ""},
 		exit: 21, says: []string{"rolled back", "kept container-log"}, kept: "failed to read file path", states: crashed, never: "new ready", after: restored},
 	{name: "log mount missing", what: "the log goes into the container; all looks healthy", edit: []string{"      { name = \"audit-log\", mountPath = local.log_dir },\n", ""},
@@ -66,7 +72,7 @@ var table = []scenario{
 	{name: "stray manifest later", what: "the copy appears when the new API server is ready, and is run instead", before: strayWhenReady,
 		exit: 21, says: []string{"kube-apiserver.yaml.bak", "rolled back"}, states: "old ready > wrote > new ready > another runs", after: strayLeft},
 
-	{name: "network cut", what: "the node is unreachable while its API server restarts", play: cutDuringWait, states: "old ready > wrote > none > new ready", after: applied},
+	{name: "network cut", what: "the node is unreachable while its API server restarts", play: cutDuringWait, states: "old ready > wrote > new ready", after: applied},
 	{name: "plug pulled", what: "the node loses its power while its API server restarts, and boots", play: plugPulled, states: "old ready > wrote > new ready", after: applied},
 
 	{name: "shipper stopped", what: "nothing is shipped to Loki", before: func(b *bench) { b.must(b.stopShipper("master1")) },

@@ -76,7 +76,7 @@ func (t *tool) simple(use, arg string, do func(context.Context, []string) error)
 
 func (t *tool) ps() *cobra.Command {
 	var all, quiet, noTrunc bool
-	var name, state, pod string
+	var name, state, pod, output string
 	var labels map[string]string
 	c := &cobra.Command{Use: "ps", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 		filter := &cri.ContainerFilter{LabelSelector: labels, PodSandboxId: pod}
@@ -100,7 +100,7 @@ func (t *tool) ps() *cobra.Command {
 		}
 		found = slices.DeleteFunc(found, func(c *cri.Container) bool { return !re.MatchString(c.GetMetadata().GetName()) })
 		slices.SortStableFunc(found, func(a, b *cri.Container) int { return int(b.CreatedAt - a.CreatedAt) })
-		if t.output == "json" {
+		if output == "json" && !quiet {
 			return printProto(&cri.ListContainersResponse{Containers: found})
 		}
 		for _, c := range found {
@@ -120,7 +120,7 @@ func (t *tool) ps() *cobra.Command {
 	c.Flags().StringVarP(&state, "state", "s", "", "state")
 	c.Flags().StringVarP(&pod, "pod", "p", "", "id of the pod")
 	c.Flags().StringToStringVar(&labels, "label", nil, "label")
-	c.Flags().StringVarP(&t.output, "output", "o", "table", "json or table")
+	c.Flags().StringVarP(&output, "output", "o", "table", "json or table")
 	return c
 }
 
