@@ -18,9 +18,10 @@ lint:
 generate:
 	go generate ./...
 
-# Longer runs than CI has time for: every fuzz target a million times.
+# Longer runs than CI has time for: every fuzz target a million times; many kills, and three real masters ten times.
 fuzz:
 	./.ci/fuzz
 
 soak:
 	HCRUN_KILLS=500 go test -count=1 -timeout 2h -run Kill ./cmd/hcrun/cli
+	export HCRUN_E2E_BIN=$$(e2e/tools/build) && cd e2e && go test -count=1 -timeout 2h -v -parallel 3 -run 'TestReal/three_masters' ./scenarios -soak 10

@@ -103,6 +103,8 @@ func (n bootstrap) enter() error {
 	m.write(root+"/etc/containerd/e2e.toml", containerdConfig)
 	m.write(root+"/var/lib/kubelet/config.yaml", strings.NewReplacer("@CGROUP@", "/"+n.Cgroup, "@REGISTER@", fmt.Sprint(n.Register)).Replace(kubeletConfig))
 	m.write(root+"/etc/cni/net.d/10-lab.conflist", fmt.Sprintf(`{"cniVersion":"0.4.0","name":"lab","plugins":[{"type":"bridge","bridge":"cni0","ipam":{"type":"host-local","subnet":"10.244.%d.0/24"}}]}`, n.Me))
+	m.write(root+"/usr/local/bin/journalctl", journalctl)
+	m.do("chmod", func() error { return os.Chmod(root+"/usr/local/bin/journalctl", 0o755) })
 	m.link("/lab/bin/crictl", root+"/usr/local/bin/crictl")
 	m.link("/lab/bin/kubelet", root+"/usr/local/bin/kubelet")
 	for _, p := range []string{"bridge", "host-local", "loopback"} {

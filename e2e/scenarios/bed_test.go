@@ -38,6 +38,8 @@ type bench struct {
 	bed
 	dir  string // the operator's: inventory, state, playbook
 	book string // the playbook
+
+	verified float64 // from the new API server's readiness to the end of the run, in the bed's seconds; 0 where nobody measured
 }
 
 const (
@@ -153,7 +155,7 @@ func (b *bench) beside(c *exec.Cmd) {
 	out, err := c.StdoutPipe()
 	b.must(err)
 	var errs bytes.Buffer
-	c.Stderr = &errs
+	c.Stderr, c.WaitDelay = &errs, time.Second
 	b.must(c.Start())
 	b.Cleanup(func() {
 		c.Process.Kill()

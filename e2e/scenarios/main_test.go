@@ -16,8 +16,11 @@ import (
 // hcrun is the program under test.
 var hcrun string
 
+// soak is for patience: make soak plays the row of three masters ten times.
+var soak = flag.Int("soak", 1, "how many times the row of three real masters is played")
+
 // atOnce is how many scenarios play at a time: they wait more than they work.
-const atOnce = "4"
+const atOnce = "5"
 
 func TestMain(m *testing.M) {
 	lab.Child()

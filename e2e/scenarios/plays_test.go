@@ -90,10 +90,9 @@ func applied(b *bench, _ string) {
 func appliedTwice(b *bench) {
 	w := b.watch("master1")
 	b.hcrun(0, b.applying("master1")...)
-	took := w.between(w.first("new ready", time.Time{}), time.Now())
-	b.Logf("from the new API server's readiness to the end of the run: %.1f s", took)
-	if took > 45 {
-		b.Errorf("the run ended %.1f s after the API server was ready, 45 at most", took)
+	b.verified = w.between(w.first("new ready", time.Time{}), time.Now())
+	if b.verified > 45 {
+		b.Errorf("the run ended %.1f s after the API server was ready, 45 at most", b.verified)
 	}
 	applied(b, "")
 	id := b.on("master1", "crictl ps -q --name kube-apiserver")
@@ -221,7 +220,11 @@ func killed(i int) func(*bench) {
 			b.Fatalf("it ended before it was killed:\n%s", out)
 		}
 		b.Logf("killed after %d records, %s", strings.Count(b.journal(), "\n"), lastLine(out.String()))
-		b.hcrun(0, "resume", b.openRun())
+		if strings.Contains(b.journal(), `"kind":"intent"`) {
+			b.hcrun(0, "resume", b.openRun())
+		} else {
+			b.hcrun(0, b.applying("master1")...) // nothing was written, so nothing is to be resumed
+		}
 	}
 }
 

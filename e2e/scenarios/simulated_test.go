@@ -72,7 +72,7 @@ func (s *simulated) hcrun(args ...string) ([]byte, error) {
 func (s *simulated) shell(node, command string) *exec.Cmd {
 	for _, n := range s.status.Nodes {
 		if n.Name == node {
-			return exec.Command("ssh", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile="+s.status.KnownHosts, "-o", "ConnectTimeout=5", "-i", s.status.Identity,
+			return exec.Command("ssh", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile="+s.status.KnownHosts, "-o", "ConnectTimeout=30", "-i", s.status.Identity,
 				"-p", fmt.Sprint(n.Port), "root@"+n.Host, command)
 		}
 	}

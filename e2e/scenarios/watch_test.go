@@ -81,6 +81,7 @@ func (w *watch) run(c *exec.Cmd) {
 		case <-ended:
 		}
 		c.Process.Kill()
+		out.Close() // what runs on the node ends when it finds that nobody reads
 	}()
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
