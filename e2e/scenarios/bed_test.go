@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -142,11 +141,13 @@ func (b *bench) on(node, command string) string {
 	return string(out)
 }
 
+// untilChanged is shell that prints a line and waits until the API server's manifest is another file than now.
+const untilChanged = "was=$(stat -c %i " + manifest + "); echo ready; while [ $(stat -c %i " + manifest + ") = $was ]; do sleep 0.02; done"
+
 // once runs a command on a node as soon as the API server's manifest has changed.
 func (b *bench) once(node, command string) {
 	b.Helper()
-	c := b.shell(node, fmt.Sprintf("was=$(stat -c %%i %[1]s); echo ready; while [ $(stat -c %%i %[1]s) = $was ]; do sleep 0.02; done; %[2]s", manifest, command))
-	b.beside(c)
+	b.beside(b.shell(node, untilChanged+"; "+command))
 }
 
 // beside runs a command while the scenario goes on, from when it has printed a line.
@@ -173,7 +174,7 @@ func (b *bench) beside(c *exec.Cmd) {
 func (b *bench) changed(node string) <-chan error {
 	b.Helper()
 	done := make(chan error, 1)
-	c := b.shell(node, fmt.Sprintf("was=$(stat -c %%i %[1]s); echo ready; while [ $(stat -c %%i %[1]s) = $was ]; do sleep 0.02; done", manifest))
+	c := b.shell(node, untilChanged)
 	out, err := c.StdoutPipe()
 	b.must(err)
 	b.must(c.Start())
