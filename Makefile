@@ -1,5 +1,5 @@
 # The commands of the trade; .ci/run is what has to pass.
-.PHONY: build test race lint generate fuzz soak
+.PHONY: build test race lint generate fuzz kills soak
 
 build:
 	go build -o hcrun ./cmd/hcrun
@@ -18,10 +18,12 @@ lint:
 generate:
 	go generate ./...
 
-# Longer runs than CI has time for: every fuzz target a million times; many kills, and three real masters ten times.
+# Longer runs than CI has time for: every fuzz target a million times; five hundred kills; three real masters ten times.
 fuzz:
 	./.ci/fuzz
 
-soak:
+kills:
 	HCRUN_KILLS=500 go test -count=1 -timeout 2h -run Kill ./cmd/hcrun/cli
+
+soak:
 	export HCRUN_E2E_BIN=$$(e2e/tools/build) && cd e2e && go test -count=1 -timeout 2h -v -parallel 3 -run 'TestReal/three_masters' ./scenarios -soak 10

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,7 +39,8 @@ type bench struct {
 	dir  string // the operator's: inventory, state, playbook
 	book string // the playbook
 
-	verified float64 // from the new API server's readiness to the end of the run, in the bed's seconds; 0 where nobody measured
+	wrong    []string // what failed
+	verified float64  // from the new API server's readiness to the end of the run, in the bed's seconds; 0 where nobody measured
 }
 
 const (
@@ -61,6 +63,22 @@ func newBench(t *testing.T, on bed, dir string) *bench {
 	b.write("hosts.hcl", on.inventory())
 	return b
 }
+
+// Fatalf, Errorf and the others say it in the report, too, where it stands beside the table.
+func (b *bench) Fatalf(format string, args ...any) {
+	b.Helper()
+	b.Errorf(format, args...)
+	b.FailNow()
+}
+
+func (b *bench) Errorf(format string, args ...any) {
+	b.Helper()
+	b.wrong = append(b.wrong, fmt.Sprintf(format, args...))
+	b.T.Error(b.wrong[len(b.wrong)-1])
+}
+
+func (b *bench) Fatal(args ...any) { b.Helper(); b.Fatalf("%s", fmt.Sprint(args...)) }
+func (b *bench) Error(args ...any) { b.Helper(); b.Errorf("%s", fmt.Sprint(args...)) }
 
 func (b *bench) write(name, text string) {
 	b.Helper()
@@ -117,7 +135,7 @@ func (b *bench) hcrun(want int, args ...string) string {
 	c, out := b.start(args...)
 	c.Wait()
 	if got := c.ProcessState.ExitCode(); got != want {
-		b.Fatalf("hcrun %s ended with %d, want %d:\n%s", strings.Join(args, " "), got, want, out)
+		b.Fatalf("hcrun %s ended with %d, want %d:\n%s", strings.Join(args, " "), got, want, progress(out.String()))
 	}
 	return out.String()
 }

@@ -16,6 +16,7 @@ type result struct {
 	row           int // where it stands in the table
 	seconds       float64
 	passed        bool
+	wrong         []string // why not
 	exit          int
 	ready         float64 // from the first write to the new API server's readiness, 0 when it was not seen
 	verified      float64 // from that readiness to the end of the run
@@ -59,6 +60,11 @@ func report() error {
 		return err
 	}
 	fmt.Print("\n", text.String(), "\n")
+	for _, r := range results.all {
+		for _, why := range r.wrong {
+			fmt.Printf("FAILED: %s, %s: %s\n\n", r.bed, r.scenario, short(why))
+		}
+	}
 	if to := os.Getenv("HCRUN_E2E_TABLE"); to != "" {
 		return os.WriteFile(to, md.Bytes(), 0o644)
 	}
@@ -70,4 +76,13 @@ func seconds(s float64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.1f", s)
+}
+
+// short is the beginning and the end of a long text.
+func short(s string) string {
+	const half = 1000
+	if len(s) > 2*half+100 {
+		return s[:half] + "\n[...]\n" + s[len(s)-half:]
+	}
+	return s
 }

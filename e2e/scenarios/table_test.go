@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ type scenario struct {
 
 // The table. Faults of the first kind are in what a person wrote: the flagship is applied with that mistake in it.
 var table = []scenario{
-	{name: "applied", what: "nothing", play: appliedTwice, states: "old ready > wrote > none > new runs > new ready > wrote > none > old ready", after: restored},
+	{name: "applied", what: "nothing", play: appliedTwice, states: "old ready > wrote > down > new runs > new ready > wrote > down > old ready", after: restored},
 
 	{name: "policy is not YAML", what: "the audit policy cannot be parsed", policy: "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n  verbs: [\"get\"\n", edit: unchecked,
 		before: refusedAsItStands, exit: 21, says: []string{"rolled back", "kept container-log", "hcrun ack"}, kept: "loading audit policy file", states: crashed, never: "new ready", after: restored},
@@ -41,7 +42,7 @@ var table = []scenario{
 	{name: "log mount is read-only", what: "the log's mount has readOnly", edit: []string{`{ name = "audit-log", mountPath = local.log_dir },`, `{ name = "audit-log", mountPath = local.log_dir, readOnly = true },`},
 		exit: 21, says: []string{"rolled back", "kept container-log"}, kept: "read-only file system", states: crashed, never: "new ready", after: restored},
 	{name: "log path is a file", what: "the log's volume is the file and not its directory", edit: []string{`hostPath = { path = local.log_dir, type = "DirectoryOrCreate" }`, `hostPath = { path = local.log, type = "DirectoryOrCreate" }`},
-		exit: 21, says: []string{"rolled back", "kept kubelet-log"}, kept: "not a directory", states: "old ready > wrote > none > wrote > old runs > old ready", never: "new ready", after: restored},
+		exit: 21, says: []string{"rolled back", "kept kubelet-log"}, kept: "not a directory", states: "old ready > wrote > down > wrote > old runs > old ready", never: "new ready", after: restored},
 	{name: "both mounts missing", what: "volumes without volumeMounts", edit: []string{`
   list "spec.containers[name=kube-apiserver].volumeMounts" {
     key = "name"
@@ -53,9 +54,9 @@ var table = []scenario{
 `, ""},
 		exit: 21, says: []string{"rolled back", "kept container-log"}, kept: "failed to read file path", states: crashed, never: "new ready", after: restored},
 	{name: "log mount missing", what: "the log goes into the container; all looks healthy", edit: []string{"      { name = \"audit-log\", mountPath = local.log_dir },\n", ""},
-		exit: 21, says: []string{"rolled back", "tail-log.events"}, states: "old ready > wrote > none > new ready > wrote > none > old ready", after: restored},
+		exit: 21, says: []string{"rolled back", "tail-log.events"}, states: "old ready > wrote > down > new ready > wrote > down > old ready", after: restored},
 	{name: "audit disk full", what: "the log's disk fills with the first events; all looks healthy", before: func(b *bench) { b.must(b.fillAuditDisk("master1")) },
-		exit: 21, says: []string{"rolled back", "tail-log.events"}, states: "old ready > wrote > none > new ready > wrote > none > old ready", after: restored},
+		exit: 21, says: []string{"rolled back", "tail-log.events"}, states: "old ready > wrote > down > new ready > wrote > down > old ready", after: restored},
 	{name: "bad flag value", what: "--audit-log-maxage is no number", edit: []string{`"audit-log-maxage"    = var.retention_days`, `"audit-log-maxage"    = "abc"`},
 		exit: 21, says: []string{"rolled back", "kept container-log"}, kept: "invalid argument", states: crashed, never: "new ready", after: restored},
 	{name: "image missing", what: "the manifest names an image that is not there", edit: []string{`  set "metadata.annotations[\"checksum/audit-policy\"]" {`, `  set "spec.containers[name=kube-apiserver].image" {
@@ -63,7 +64,7 @@ var table = []scenario{
   }
 
   set "metadata.annotations[\"checksum/audit-policy\"]" {`},
-		exit: 21, says: []string{"rolled back", "kept kubelet-log"}, kept: "ImagePull", states: "old ready > wrote > none > wrote > old runs > old ready", never: "new ready", after: restored},
+		exit: 21, says: []string{"rolled back", "kept kubelet-log"}, kept: "ImagePull", states: "old ready > wrote > down > wrote > old runs > old ready", never: "new ready", after: restored},
 
 	{name: "stray manifest before", what: "kube-apiserver.yaml.bak lies beside the manifest", before: func(b *bench) {
 		b.on("master1", "cp -p "+manifest+" "+manifest+".bak")
@@ -76,21 +77,21 @@ var table = []scenario{
 	{name: "plug pulled", what: "the node loses its power while its API server restarts, and boots", play: plugPulled, exit: 23, states: "old ready > wrote > new ready", after: applied},
 
 	{name: "shipper stopped", what: "nothing is shipped to Loki", before: func(b *bench) { b.must(b.stopShipper("master1")) },
-		exit: 21, says: []string{"loki-query.shipped", "rolled back"}, states: "new ready > wrote > none > old ready", after: restored},
+		exit: 21, says: []string{"loki-query.shipped", "rolled back"}, states: "new ready > wrote > down > old ready", after: restored},
 	{name: "shipper's path wrong", what: "another file is shipped to Loki", before: func(b *bench) { b.must(b.misleadShipper("master1")) },
-		exit: 21, says: []string{"loki-query.shipped", "rolled back"}, states: "new ready > wrote > none > old ready", after: restored},
+		exit: 21, says: []string{"loki-query.shipped", "rolled back"}, states: "new ready > wrote > down > old ready", after: restored},
 	{name: "Loki down before", what: "Loki does not answer", before: func(b *bench) { b.must(b.stopLoki()) },
 		exit: 60, says: []string{"loki-query.shipped"}, never: "wrote", after: unchanged},
-	{name: "Loki down later", what: "Loki answers before the change and not after it", play: lokiDownLater, exit: 21, states: "new ready > wrote > none > old ready", after: restored},
+	{name: "Loki down later", what: "Loki answers before the change and not after it", play: lokiDownLater, exit: 21, states: "new ready > wrote > down > old ready", after: restored},
 
 	{name: "three masters", what: "nothing; one a day, the others are asked", play: threeMasters, options: lab.Options{Masters: 3, Register: true}, after: func(*bench, string) {}},
-	{name: "ordinary user", what: "sudo, a jump host, fish as login shell", play: appliedTwice, options: lab.Options{User: "ops"}, states: "old ready > wrote > none > new ready > wrote > none > old ready", after: restored,
+	{name: "ordinary user", what: "sudo, a jump host, fish as login shell", play: appliedTwice, options: lab.Options{User: "ops"}, states: "old ready > wrote > down > new ready > wrote > down > old ready", after: restored,
 		realOnly: "its nodes have one user"},
 	{name: "kubeadm", what: "nothing; kubeadm renders what hcrun writes", play: asKubeadm, after: applied, realOnly: "it has no kubeadm"},
 }
 
 // crashed is what the API server goes through when the new one cannot start and the old one comes back.
-const crashed = "old ready > wrote > none > new ended > wrote > old runs > old ready"
+const crashed = "old ready > wrote > down > new ended > wrote > old runs > old ready"
 
 // unchecked takes out what refuses a broken policy before anything is touched.
 var unchecked = []string{"  validate    = \"audit-policy\"\n", ""}
@@ -112,9 +113,7 @@ func TestSimulated(t *testing.T) {
 		}
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			began := time.Now()
-			play(newBench(t, newSimulated(t, dir), dir), i, began)
+			play(t, "simulated", i, func(dir string) bed { return newSimulated(t, dir) })
 		})
 	}
 }
@@ -130,39 +129,48 @@ func TestReal(t *testing.T) {
 		for range times {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
-				dir := t.TempDir()
-				began := time.Now()
-				o := s.options
-				o.Masters = max(o.Masters, 1)
-				var bastion *lab.Node
-				if o.User != "" {
-					var err error
-					if bastion, err = l.Bastion(); err != nil {
-						t.Fatal(err)
+				play(t, "real", i, func(dir string) bed {
+					o := s.options
+					o.Masters = max(o.Masters, 1)
+					var bastion *lab.Node
+					if o.User != "" {
+						var err error
+						if bastion, err = l.Bastion(); err != nil {
+							t.Fatal(err)
+						}
+						o.From = bastion.IP
 					}
-					o.From = bastion.IP
-				}
-				play(newBench(t, newReal(t, dir, l, loki, o, bastion), dir), i, began)
+					return newReal(t, dir, l, loki, o, bastion)
+				})
 			})
 		}
 	}
 }
 
-// play plays a row and holds it against what it says.
-func play(b *bench, row int, began time.Time) {
+// play makes a bed, plays a row on it and holds it against what it says.
+func play(t *testing.T, kind string, row int, make func(dir string) bed) {
 	s := table[row]
-	r := result{bed: b.name(), scenario: s.name, row: row, exit: s.exit}
+	r := result{bed: kind, scenario: s.name, row: row, exit: s.exit}
+	began := time.Now()
+	var b *bench
+	t.Cleanup(func() { // the last one: a bed that cannot be taken away fails the row
+		r.seconds, r.passed = time.Since(began).Seconds(), !t.Failed()
+		if b != nil {
+			r.wrong = b.wrong
+		}
+		results.Lock()
+		results.all = append(results.all, r)
+		results.Unlock()
+	})
+	dir := t.TempDir()
+	b = newBench(t, make(dir), dir)
 	var w *watch
 	defer func() {
-		r.seconds, r.passed = time.Since(began).Seconds(), !b.Failed()
 		if w != nil {
 			w.end()
 			b.measure(&r, w)
 			b.Logf("%s: %s", s.what, w)
 		}
-		results.Lock()
-		results.all = append(results.all, r)
-		results.Unlock()
 	}()
 	before := b.tree("master1")
 	w = b.watch("master1")
@@ -178,12 +186,12 @@ func play(b *bench, row int, began time.Time) {
 		out := b.hcrun(s.exit, b.applying("master1")...)
 		b.Log(progress(out))
 		for _, say := range s.says {
-			if !strings.Contains(out, say) {
-				b.Errorf("it does not say %q:\n%s", say, out)
+			if !strings.Contains(progress(out), say) {
+				b.Errorf("it does not say %q:\n%s", say, progress(out))
 			}
 		}
 		if s.exit != 0 && !strings.Contains(out, "next:") {
-			b.Errorf("it names no next command:\n%s", out)
+			b.Errorf("it names no next command:\n%s", progress(out))
 		}
 	}
 	if s.kept != "" && !b.kept(s.kept) {
@@ -229,10 +237,11 @@ func (b *bench) measure(r *result, w *watch) {
 
 // progress is what a run said, without its plan.
 func progress(out string) string {
-	if _, after, ok := strings.Cut(out, "\n\n"); ok {
-		if _, last, ok := strings.Cut(after, "loki-query.shipped             "); ok {
-			return last
-		}
+	if first := firstLine.FindStringIndex(out); first != nil {
+		return out[first[0]:]
 	}
 	return out
 }
+
+// firstLine is the first thing that a run says: its name.
+var firstLine = regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d  .* run  .*$`)

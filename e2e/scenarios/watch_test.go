@@ -16,6 +16,11 @@ type sight struct {
 	state string
 }
 
+// is tells whether a state of the table was seen.
+func (s sight) is(state string) bool {
+	return s.state == state || state == "down" && (s.state == "none" || strings.HasSuffix(s.state, " ended"))
+}
+
 // The states, in the words of the table. The pod that runs first is the old one, the second the new one; a
 // third is another one.
 //
@@ -23,6 +28,8 @@ type sight struct {
 //	old runs     it runs, and does not
 //	old ended    there is only an ended one
 //	none         there is no container
+//	down         what the table asks for where it is all one whether there is none or an ended one: when the kubelet
+//	             removes what has ended is its own affair, a blink later or with its next collection
 //	wrote        (beside these) the manifest is another file than before
 type watch struct {
 	pace float64
@@ -183,7 +190,7 @@ func (w *watch) String() string {
 func (w *watch) missing(wanted string) string {
 	next := strings.Split(wanted, " > ")
 	for _, s := range w.sights() {
-		if len(next) > 0 && s.state == next[0] {
+		if len(next) > 0 && s.is(next[0]) {
 			next = next[1:]
 		}
 	}
