@@ -51,6 +51,9 @@ func (p *podWait) wait(ctx context.Context) error {
 	for {
 		last := good != nil && good() >= stable
 		ok, err := p.look(ctx, last)
+		if ok && last && err == nil {
+			ok, err = p.alone(ctx)
+		}
 		switch {
 		case err != nil:
 			return err
@@ -80,6 +83,22 @@ func (p *podWait) wait(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// alone looks whether a file has come beside the manifest that the kubelet runs too. Which of the two it runs at
+// the moment says nothing about the next time that it lists them.
+func (p *podWait) alone(ctx context.Context) (bool, error) {
+	if p.mark.Undoing || p.mark.Gone {
+		return true, nil // what was there before is as it was
+	}
+	at, what, err := strays(ctx, p.w, p.t.Manifest, p.mark)
+	switch {
+	case err != nil:
+		return false, p.later(ctx, "the manifest's folder cannot be looked at", err)
+	case at != "":
+		return false, p.failed(ctx, fmt.Sprintf("%s runs as the manifest says, but %s has come, which %s", p.t.Name, at, what))
+	}
+	return true, nil
 }
 
 // what names what is good.

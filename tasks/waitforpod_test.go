@@ -249,6 +249,10 @@ func TestWaitForPod(t *testing.T) {
 			want: []string{"failed: container new1new1new1 of kube-apiserver was good and is gone again, and container 5tray5tray5t runs instead", manifestAt + ".bak is not a manifest by its name"},
 		},
 		{
+			name: "a stray manifest that does not run at the moment", min: 72, max: 74, frames: append(normal[:9:9], frame{60, []pod{fresh}, 200, map[string]string{manifestAt + ".bak": oldManifest}}),
+			want: []string{"failed: kube-apiserver runs as the manifest says, but " + manifestAt + ".bak has come, which is not a manifest by its name"},
+		},
+		{
 			name: "without an address", frames: normal, task: func(w *WaitForPod) { w.Ready = "" }, min: 68, max: 72, want: []string{"proven"},
 		},
 		{
