@@ -16,8 +16,8 @@ import (
 //     disproved it: there was nothing to roll back.
 //   - the node is as it was before: RolledBack.
 //   - the run is open and has to be resumed or rolled back: Interrupted, Conflict, Unknown, Busy,
-//     Corrupt, Incomplete, NotDurable.
-func (e *Engine) Apply(ctx context.Context, n WritableNode, r *Run) error {
+//     Locked, Corrupt, Incomplete, NotDurable.
+func (e *Engine) Apply(ctx context.Context, n Claimable, r *Run) error {
 	switch {
 	case r.State == Landed:
 		return nil
@@ -31,6 +31,14 @@ func (e *Engine) Apply(ctx context.Context, n WritableNode, r *Run) error {
 	switch {
 	case !r.planned:
 		return p.untouched(&Problem{Code: Stale, What: "the run ended before its plan was on record", Next: "hcrun apply, again"})
+	}
+	if ctx.Err() != nil {
+		return p.interrupted(ctx)
+	}
+	if err := p.hold(ctx); err != nil {
+		return p.unheld(ctx, err)
+	}
+	switch {
 	case r.falling():
 		return p.fall(ctx)
 	case r.disproven && !r.FirstWrite.IsZero():
@@ -51,7 +59,7 @@ func (e *Engine) Apply(ctx context.Context, n WritableNode, r *Run) error {
 // Resume takes an open run up again: it records who did, and goes on in the direction in which the run
 // was going. Its result is Apply's; a rollback that an operator had asked for ends with nil. Ask
 // MayResume first.
-func (e *Engine) Resume(ctx context.Context, n WritableNode, r *Run, user string) error {
+func (e *Engine) Resume(ctx context.Context, n Claimable, r *Run, user string) error {
 	if !r.Open() {
 		return over(r)
 	}
@@ -64,13 +72,14 @@ func (e *Engine) Resume(ctx context.Context, n WritableNode, r *Run, user string
 // passage is a run being carried, on its node, by this process.
 type passage struct {
 	*Engine
-	n      WritableNode
+	n      Claimable
+	w      WritableNode // the same node, while it is claimed
 	r      *Run
 	checks []Checker // by step, nil where a step has none
 }
 
 // take rebuilds what the run needs beyond its record, before anything is done.
-func (e *Engine) take(n WritableNode, r *Run) (*passage, error) {
+func (e *Engine) take(n Claimable, r *Run) (*passage, error) {
 	p := &passage{Engine: e, n: n, r: r, checks: make([]Checker, len(r.Steps))}
 	r.Steps = e.attach(r.Steps)
 	for i, s := range r.Steps {
@@ -97,6 +106,9 @@ func (d *disproof) Error() string { return d.why }
 // that may refuse the run; later it is only a look whether the node is as the run left it.
 func (p *passage) begin(ctx context.Context) error {
 	if p.r.FirstWrite.IsZero() {
+		if err := p.alone(ctx); err != nil {
+			return err
+		}
 		if err := p.mark(ctx); err != nil {
 			return err
 		}
@@ -151,7 +163,7 @@ func (p *passage) climb(ctx context.Context) error {
 	if why := p.r.unusual(); why != "" {
 		end.Clean, end.Why = false, why
 	}
-	return p.record(p.r, Event{Kind: EvLanded, End: &end})
+	return p.finish(ctx, Event{Kind: EvLanded, End: &end}, Landed)
 }
 
 // pause records that the run stopped in the middle, and why; it returns the reason.
@@ -166,6 +178,9 @@ func (p *passage) pause(why *Problem) error {
 func (p *passage) untouched(why *Problem) error {
 	if why.Now == "" {
 		why.Now = "nothing was written to " + p.r.Node
+	}
+	if err := p.release(context.Background(), nil); err != nil {
+		why.Now += fmt.Sprintf("; its claim could not be given up (%v): the next hcrun from here does that", err)
 	}
 	if err := p.record(p.r, Event{Kind: EvRolledBack, End: &End{Code: why.Code, Why: why.What}}); err != nil {
 		return err

@@ -3,11 +3,11 @@
 //
 // # Words
 //
-// A [Node] is a machine that can be watched; a [WritableNode] can also be changed. An [Image] is what
-// is at one path of a node. A [Change] is a path with the image before and the image after; a step of
-// a plan is some changes, or one check. A [Run] is one playbook on one node. It is never stored: it is
-// what [Fold] makes of the events in its journal. Its cursor, [Run.Next], is the operation to do next;
-// it goes up on apply and down on rollback.
+// A [Node] is a machine that can be watched. One that is [Claimable] can be claimed for a run, which makes
+// it a [WritableNode]: that can also be changed. An [Image] is what is at one path of a node. A [Change] is
+// a path with the image before and the image after; a step of a plan is some changes, or one check. A
+// [Run] is one playbook on one node. It is never stored: it is what [Fold] makes of the events in its
+// journal. Its cursor, [Run.Next], is the operation to do next; it goes up on apply and down on rollback.
 //
 // Tasks do not write. A [Changer] says what should stand where, a [Checker] says whether something is
 // true; what they are given cannot be written to. The engine alone writes, in one place, settle.
@@ -37,6 +37,11 @@
 // the first was. A failed check is on record, and its evidence before it, before the run turns round:
 // whoever takes it up turns it round as well. Going down, the checks marked on_rollback get marks of
 // their own, taken before the inverse of the change they stood behind and asked right after it.
+//
+// Only one process writes. A run claims its node before its first write, every write carries the claim's
+// token, and the node compares it under its lock: a process that slept while another took the node over is
+// refused. How a run ended is in the node's own ledger before it is in its journal, so that no other run
+// begins on a node whose outcome only one machine knows.
 //
 // The other half of the argument is that the process never knows more than its journal. It applies each
 // event to its own Run with the very function that folds the journal later, after the event is durable

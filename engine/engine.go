@@ -21,6 +21,12 @@ type Engine struct {
 	// that cannot be reached is in the error map. nil: there are none.
 	Peers func(ctx context.Context) ([]Node, map[string]error)
 	Veil  *Veil // hides secrets in what is recorded and shown; nil hides nothing
+	// Holder is who carries runs out here, for the claim on the node. Without a Store no process can take up
+	// what another one left.
+	Holder Holder
+	// Alone is asked once the node is claimed and before anything is written: an error means that others
+	// have begun, or changed a node, since the guards were asked. nil asks nobody.
+	Alone func(ctx context.Context) error
 	// Other connects to a node by name, for checks that are delegated to it. nil: no check may be.
 	Other func(ctx context.Context, name string) (Node, error)
 }

@@ -44,6 +44,7 @@ const (
 	EvLanded     EventKind = "landed"      // all done and verified
 	EvRolledBack EventKind = "rolled-back" // all undone and verified
 	EvIncomplete EventKind = "incomplete"  // the rollback could not finish
+	EvAbandoned  EventKind = "abandoned"   // given up by an operator: the node is gone, or put right by hand
 	EvAck        EventKind = "ack"         // an operator has seen an eventful run and lets the next node go
 )
 
@@ -113,7 +114,7 @@ type End struct {
 	Changed bool     `json:"changed,omitempty"` // landed: something was written
 	Clean   bool     `json:"clean,omitempty"`   // landed: nothing was out of the ordinary
 	Left    []string `json:"left,omitempty"`    // rolled-back: paths that were kept because others have filled them
-	User    string   `json:"user,omitempty"`    // resumed
+	User    string   `json:"user,omitempty"`    // resumed, abandoned
 	By      string   `json:"by,omitempty"`      // turned: "hcrun" after a failed check, or the operator
 }
 

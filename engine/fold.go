@@ -55,7 +55,7 @@ func (r *Run) step(e Event) error {
 		r.Kept = append(r.Kept, *e.Op)
 	case EvMarked, EvIntent, EvSettled, EvChecked, EvFailed:
 		r.operate(e)
-	case EvTurned, EvPaused, EvLanded, EvRolledBack, EvIncomplete:
+	case EvTurned, EvPaused, EvLanded, EvRolledBack, EvIncomplete, EvAbandoned:
 		r.end(e)
 	case EvAck:
 		r.Acked = e.Ack
@@ -149,6 +149,8 @@ func (r *Run) end(e Event) {
 		if r.FirstWrite.IsZero() {
 			r.State = Untouched
 		}
+	case EvAbandoned:
+		r.State, r.Ended, r.Clean = Abandoned, e.At, false
 	case EvIncomplete:
 		r.State = Unfinished
 	}
@@ -168,7 +170,7 @@ func (r *Run) fits(e Event) error {
 	switch e.Kind {
 	case EvOpened, EvPlanned, EvOverride, EvGate, EvAck:
 		return nil
-	case EvResumed, EvPaused, EvRolledBack, EvIncomplete:
+	case EvResumed, EvPaused, EvRolledBack, EvIncomplete, EvAbandoned:
 		if !r.Open() {
 			return fmt.Errorf("the run is %s", r.State)
 		}

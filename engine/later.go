@@ -30,6 +30,9 @@ func MayUndo(r *Run, all []*Run) error {
 	if r.State == RolledBk || r.FirstWrite.IsZero() {
 		return &Problem{Code: Invalid, What: fmt.Sprintf("run %s left nothing to undo: %s", r.ID, r.State), Next: "hcrun show " + r.ID}
 	}
+	if r.State == Abandoned {
+		return &Problem{Code: Invalid, What: fmt.Sprintf("run %s was given up: what stands on %s is not known to it any more", r.ID, r.Node), Next: "hcrun show " + r.ID + ", which has every change with its bytes"}
+	}
 	if later := StandsOn(r, all); len(later) > 0 {
 		last := later[len(later)-1].ID
 		return &Problem{Code: Operator, What: fmt.Sprintf("run %s changed files of run %s after it; undo the later one first", last, r.ID), Now: "nothing was changed", Next: "hcrun rollback " + last}

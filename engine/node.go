@@ -27,14 +27,19 @@ type Node interface {
 	Dial(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
-// WritableNode can be changed. Only settle, in this package, calls Put; no task ever holds one.
+// WritableNode is a claimed node: it can be changed. Only settle, in this package, calls Put; no task ever
+// holds one.
 type WritableNode interface {
 	Node
+	// Release gives the claim up, durably. o, unless it is nil, is in the node's ledger before. Errors:
+	// *ClaimedError when the claim is no longer ours, *LostError, a *Problem as Put's.
+	Release(ctx context.Context, o *Outcome) error
 	// Put makes what is at c.At become c.After, only if c.Before is there now (compare-and-swap), and
 	// returns nil only after the node has acknowledged, by hash, that c.After stands there durably.
 	// When c.After is there already it does nothing and returns nil.
 	//
-	// Errors: *ConflictError when neither is there; ErrNotEmpty when a directory or an AnyContent file
+	// Errors: *ClaimedError when the claim is no longer ours, and nothing was done; *ConflictError when
+	// neither is there; ErrNotEmpty when a directory or an AnyContent file
 	// that others have filled would have to be removed; *LostError when the outcome is unknown; a
 	// *Problem with code Preflight when the node could not do it and nothing has changed.
 	Put(ctx context.Context, c Change) error

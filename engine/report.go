@@ -98,6 +98,19 @@ func busy(r *Run, p *Problem) *Problem {
 	return &Problem{Code: Busy, What: p.What, Now: situation(r), Next: goOn(r), Err: p}
 }
 
+// locked is a node that somebody else holds, or has taken over.
+func locked(r *Run, held *ClaimedError) *Problem {
+	p := &Problem{Code: Locked, What: held.Error(), Now: situation(r), Next: goOn(r), Err: held}
+	switch held.By.Run {
+	case "":
+	case r.ID:
+		p.Next = "let it go on there, or hcrun takeover " + r.ID + " --reason TEXT"
+	default:
+		p.Next = "the same command when that has ended; when nobody can go on with it: hcrun abandon " + held.By.Run + " --reason TEXT"
+	}
+	return p
+}
+
 func stopped(r *Run, cause error) *Problem {
 	return &Problem{Code: Interrupted, What: fmt.Sprintf("run %s was stopped: %v", r.ID, cause), Now: situation(r), Next: goOn(r), Err: cause}
 }

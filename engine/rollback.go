@@ -15,7 +15,7 @@ import (
 // Incomplete, nothing is undone and the run stays landed. Whether it is the newest run of its node is
 // the caller's to see to (see Run.Began and Run.Changed). Other errors have code Incomplete (the run
 // stays open; resume goes on), Interrupted, Unreachable (nothing was undone) or NotDurable.
-func (e *Engine) Rollback(ctx context.Context, n WritableNode, r *Run, by, why string) error {
+func (e *Engine) Rollback(ctx context.Context, n Claimable, r *Run, by, why string) error {
 	switch {
 	case r.State == Landed && !r.Changed, r.State == RolledBk, r.State == Untouched:
 		return nil
@@ -25,6 +25,9 @@ func (e *Engine) Rollback(ctx context.Context, n WritableNode, r *Run, by, why s
 		return err
 	}
 	if r.falling() {
+		if err := p.hold(ctx); err != nil {
+			return p.unheld(ctx, err)
+		}
 		if err := p.record(r, Event{Kind: EvResumed, End: &End{User: by}}); err != nil {
 			return err
 		}
@@ -32,6 +35,23 @@ func (e *Engine) Rollback(ctx context.Context, n WritableNode, r *Run, by, why s
 	}
 	if r.State == Landed {
 		if err := p.stands(ctx); err != nil {
+			return err
+		}
+	}
+	if err := p.hold(ctx); err != nil {
+		if r.Open() {
+			return p.unheld(ctx, err)
+		}
+		if held, ok := errors.AsType[*ClaimedError](err); ok {
+			return locked(r, held)
+		}
+		return unreachable(r, "claim the node", err)
+	}
+	if p.Alone != nil && !r.Open() {
+		if err := p.Alone(ctx); err != nil {
+			if gone := p.release(ctx, nil); gone != nil {
+				return errors.Join(err, gone)
+			}
 			return err
 		}
 	}
@@ -105,7 +125,7 @@ func (p *passage) descend(ctx context.Context) error {
 	if err := p.restored(ctx); err != nil {
 		return err
 	}
-	return p.record(p.r, Event{Kind: EvRolledBack, End: &End{Changed: p.r.Changed, Left: p.r.LeftPaths}})
+	return p.finish(ctx, Event{Kind: EvRolledBack, End: &End{Changed: p.r.Changed, Left: p.r.LeftPaths}}, RolledBk)
 }
 
 // undo undoes one change.
@@ -122,6 +142,9 @@ func (p *passage) undo(ctx context.Context, op Op) error {
 		return p.settled(op, c, w.how)
 	case w.blob != nil:
 		return p.incomplete(corrupt(p.r, c, w.blob))
+	}
+	if held, ok := errors.AsType[*ClaimedError](w.err); ok {
+		return p.pause(locked(p.r, held))
 	}
 	if gone, ok := errors.AsType[*ConflictError](w.err); ok {
 		return p.incomplete(conflict(p.r, c.At, []Image{c.Before, c.After}, gone.Got))

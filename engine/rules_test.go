@@ -95,6 +95,9 @@ func TestChecksCannotWrite(t *testing.T) {
 		if _, ok := watch.Node.(engine.WritableNode); ok {
 			t.Error("a Watch's node writes")
 		}
+		if _, ok := watch.Node.(engine.Claimable); ok {
+			t.Error("a Watch's node can be claimed")
+		}
 		return nil
 	}
 	w.oracle.Mark, w.oracle.Check = try, try
@@ -207,7 +210,7 @@ func TestEventfulGate(t *testing.T) {
 }
 
 func TestFakeNode(t *testing.T) {
-	enginetest.TestNode(t, func(*testing.T) (engine.WritableNode, enginetest.Ground) {
+	enginetest.TestNode(t, func(t *testing.T) (engine.Claimable, enginetest.Ground) {
 		n := enginetest.NewNode("fake")
 		return n, n
 	})

@@ -45,6 +45,7 @@ const (
 	RolledBk   State = "rolled back"
 	Untouched  State = "ended untouched"     // ended before anything was written: refused, stale, given up
 	Unfinished State = "rollback incomplete" // open, going down, needs a person
+	Abandoned  State = "abandoned"           // given up by an operator; what is true on the node is not known
 )
 
 // Run is one playbook on one node: a fold of its events, never stored.

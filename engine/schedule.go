@@ -52,6 +52,7 @@ const (
 	GuardOpen   GuardName = "open"    // another node's run is unfinished; cannot be overridden
 	GuardInputs GuardName = "inputs"  // the playbook changed between two nodes (code InputsChanged)
 	GuardGate   GuardName = "gate"    // a gate on the peers said no
+	GuardPeers  GuardName = "peers"   // another node of the group does not say who holds it and what was done to it
 	GuardClock  GuardName = "clock"   // the clock has gone backwards since a recorded event
 )
 

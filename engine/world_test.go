@@ -91,6 +91,7 @@ func (w *world) engine() *engine.Engine {
 	veil.Hide(engine.NewSecret("a secret that nobody tells"))
 	return &engine.Engine{
 		Veil:    veil,
+		Holder:  engine.Holder{By: "somebody@here", Folder: "/state", Store: "here"},
 		Journal: w.journal, Kinds: w.oracle.Kinds(), Peers: w.peers, Other: w.other,
 		Clock: engine.Clock{Pace: w.pace, Time: func() time.Time {
 			w.ticks++

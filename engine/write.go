@@ -20,6 +20,9 @@ func (p *passage) write(ctx context.Context, op Op) error {
 	case w.blob != nil:
 		return p.pause(corrupt(p.r, c, w.blob))
 	}
+	if held, ok := errors.AsType[*ClaimedError](w.err); ok {
+		return p.pause(locked(p.r, held))
+	}
 	if gone, ok := errors.AsType[*ConflictError](w.err); ok {
 		return p.pause(conflict(p.r, c.At, []Image{c.Before, c.After}, gone.Got))
 	}
@@ -57,7 +60,7 @@ func (p *passage) settle(ctx context.Context, op Op, c Change) (w written) {
 	limit := writeTime + time.Duration(c.After.Content.Size()/slowestBytes)*time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
-	w.how, w.err = settle(ctx, p.n, c, func() error {
+	w.how, w.err = settle(ctx, p.w, c, func() error {
 		if p.r.InDoubt {
 			return nil // the intent of a process that died is on record
 		}

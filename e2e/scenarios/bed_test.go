@@ -143,7 +143,7 @@ func (b *bench) hcrun(want int, args ...string) string {
 // applying is the command line that applies to a node, at whatever time it is here and without peers.
 func (b *bench) applying(node string, more ...string) []string {
 	return append([]string{"apply", b.book, "-i", filepath.Join(b.dir, "hosts.hcl"), "--limit", node, "--yes",
-		"--override", "window", "--override", "gate", "--override", "soak", "--override", "per-day", "--reason", "the test bed has no evenings, and no peers"}, more...)
+		"--override", "window", "--override", "gate", "--override", "peers", "--override", "soak", "--override", "per-day", "--reason", "the test bed has no evenings, and no peers"}, more...)
 }
 
 // on runs a command on a node.

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/hcrun/hcrun/engine"
 )
@@ -20,8 +22,39 @@ type testCase struct {
 // bench is a node under test, its ground, and the test that runs.
 type bench struct {
 	*testing.T
-	n engine.WritableNode
+	c engine.Claimable
+	n engine.WritableNode // c, claimed
 	g Ground
+}
+
+// claim claims the node by run-1; over is what it was held by.
+func (b bench) claim(over engine.Claim) engine.WritableNode {
+	b.Helper()
+	n, err := b.c.Claim(b.Context(), engine.Claim{Run: "run-1", Playbook: "test", Node: b.c.Name(), Since: time.Unix(1700000000, 0).UTC(), Holder: engine.Holder{By: "ops@laptop", Folder: "/state", Store: "s"}}, over)
+	b.must(err)
+	return n
+}
+
+// free leaves the node held by nobody.
+func (b bench) free() {
+	ctx := context.Background()
+	l, err := b.c.Ledger(ctx)
+	if err == nil && l.Claim != nil {
+		var n engine.WritableNode
+		if n, err = b.c.Claim(ctx, *l.Claim, *l.Claim); err == nil {
+			err = n.Release(ctx, nil)
+		}
+	}
+	if err != nil {
+		b.Errorf("the node is still held: %v", err)
+	}
+}
+
+func (b bench) ledger() engine.Ledger {
+	b.Helper()
+	l, err := b.c.Ledger(b.Context())
+	b.must(err)
+	return l
 }
 
 func (b bench) at(name string) string { return b.g.Dir() + "/" + name }
@@ -122,8 +155,75 @@ func binary(size int) string {
 }
 
 func cases() []testCase {
-	return slices.Concat(putCases(), keepCases(), refusals(), lookCases())
+	return slices.Concat(claimCases(), putCases(), keepCases(), refusals(), lookCases())
 }
+
+// claimCases are about who may write, and what stays on record.
+func claimCases() []testCase {
+	return []testCase{
+		{"a node that is held cannot be claimed", func(b bench) {
+			_, err := b.c.Claim(b.Context(), engine.Claim{Run: "run-2"}, engine.Claim{})
+			held, ok := errors.AsType[*engine.ClaimedError](err)
+			if !ok || held.By.Run != "run-1" || held.By.By != "ops@laptop" || held.By.Store != "s" || !held.By.Since.Equal(time.Unix(1700000000, 0)) || held.By.Token == "" {
+				b.Fatalf("%v", err)
+			}
+			l := b.ledger()
+			if l.Claim == nil || *l.Claim != held.By || len(l.Outcomes) != 0 {
+				b.Errorf("on record is %+v", l)
+			}
+		}},
+		{"who has lost the node writes nothing more", func(b bench) {
+			_, err := b.c.Claim(b.Context(), engine.Claim{Run: "run-2"}, *b.ledger().Claim)
+			b.must(err)
+			b.refused("f", absent(), b.file("x", 0o600), isClaimed)
+			if err := b.n.Release(b.Context(), &engine.Outcome{Run: "run-1", State: engine.Landed}); !isClaimed(err) {
+				b.Errorf("released: %v", err)
+			}
+			if l := b.ledger(); l.Claim == nil || l.Claim.Run != "run-2" || len(l.Outcomes) != 0 {
+				b.Errorf("on record is %+v", l)
+			}
+		}},
+		{"a claim is replaced only as it was seen", func(b bench) {
+			seen := *b.ledger().Claim
+			b.claim(seen)
+			if _, err := b.c.Claim(b.Context(), engine.Claim{Run: "run-2"}, seen); !isClaimed(err) {
+				b.Errorf("claimed: %v", err)
+			}
+			b.refused("f", absent(), b.file("x", 0o600), isClaimed)
+		}},
+		{"what is given up is free, and writes nothing", func(b bench) {
+			b.must(b.n.Release(b.Context(), nil))
+			if l := b.ledger(); l.Claim != nil {
+				b.Errorf("on record is %+v", l)
+			}
+			b.refused("f", absent(), b.file("x", 0o600), isClaimed)
+			if err := b.n.Release(b.Context(), nil); !isClaimed(err) {
+				b.Errorf("released twice: %v", err)
+			}
+			seen := engine.Claim{Run: "run-1", Token: "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+			if _, err := b.c.Claim(b.Context(), engine.Claim{Run: "run-2"}, seen); !isClaimed(err) {
+				b.Errorf("claimed over one that is gone: %v", err)
+			}
+			b.claim(engine.Claim{})
+		}},
+		{"outcomes are on record in their order", func(b bench) {
+			was := len(b.ledger().Outcomes)
+			for i, s := range []engine.State{engine.Landed, engine.RolledBk} {
+				if i > 0 {
+					b.n = b.claim(engine.Claim{})
+				}
+				o := engine.Outcome{Run: "run-1", Playbook: "it's", Node: "é", State: s, Clean: i == 0, Changed: true, Began: time.Unix(1, 0).UTC(), Ended: time.Unix(2, 0).UTC(), By: "ops", Inputs: map[string]string{"a": "b\n'"}, Why: "$(id)"}
+				b.must(b.n.Release(b.Context(), &o))
+				l := b.ledger()
+				if len(l.Outcomes) != was+i+1 || l.Claim != nil || !reflect.DeepEqual(l.Outcomes[was+i], o) {
+					b.Fatalf("on record is %+v", l)
+				}
+			}
+		}},
+	}
+}
+
+func isClaimed(err error) bool { _, ok := errors.AsType[*engine.ClaimedError](err); return ok }
 
 func putCases() []testCase {
 	return []testCase{

@@ -1,6 +1,6 @@
 // Package enginetest has what tests of the engine and of everything that plugs into it need: fakes as
 // strict as the real thing, a crash fuse, the suite that every kind of task has to pass, and the one for
-// every WritableNode.
+// every node that can be claimed.
 //
 // # Testing a kind of task
 //
@@ -93,13 +93,16 @@ func (d Disk) ReadFile(path string) ([]byte, error) { return os.ReadFile(d.here(
 // Owner is this process's.
 func (d Disk) Owner() (uid, gid int) { return os.Getuid(), os.Getgid() }
 
-// TestNode runs the suite that every WritableNode has to pass. open is called once for each case and
-// registers its own clean-up; nodes may share a connection, each case needs a Dir of its own.
-func TestNode(t *testing.T, open func(t *testing.T) (engine.WritableNode, Ground)) {
+// TestNode runs the suite that every Claimable has to pass. open is called once for each case, gives a node
+// that nobody holds, and registers its own clean-up; nodes may share a connection, each case needs a Dir of its own.
+func TestNode(t *testing.T, open func(t *testing.T) (engine.Claimable, Ground)) {
 	for _, c := range cases() {
 		t.Run(c.name, func(t *testing.T) {
 			n, g := open(t)
-			c.run(bench{t, n, g})
+			b := bench{T: t, c: n, g: g}
+			b.n = b.claim(engine.Claim{})
+			t.Cleanup(b.free)
+			c.run(b)
 		})
 	}
 }

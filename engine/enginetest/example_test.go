@@ -21,7 +21,8 @@ func ExampleFuse() {
 		return
 	}
 
-	e := &engine.Engine{Journal: journal, Kinds: kinds}
+	here := engine.Holder{By: "somebody", Store: "here"} // the same for both processes: a claim that one left is the other's
+	e := &engine.Engine{Journal: journal, Kinds: kinds, Holder: here}
 	r, err := e.Open(ctx, "run-1", engine.Opened{Playbook: "test", Node: "master1"}, steps)
 	if err != nil {
 		fmt.Println(err)
@@ -36,7 +37,7 @@ func ExampleFuse() {
 		return
 	}
 	fmt.Println("in doubt:", r.InDoubt)
-	err = (&engine.Engine{Journal: journal, Kinds: kinds}).Resume(ctx, node, r, "somebody")
+	err = (&engine.Engine{Journal: journal, Kinds: kinds, Holder: here}).Resume(ctx, node, r, "somebody")
 	fmt.Println("resumed:", err, r.State, node.Violations())
 	// Output:
 	// killed: true

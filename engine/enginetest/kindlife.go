@@ -40,7 +40,7 @@ func (s Sample) life(k engine.Kind) (*life, error) {
 }
 
 func (l *life) engine() *engine.Engine {
-	return &engine.Engine{Journal: l.journal, Kinds: []engine.Kind{l.k}}
+	return &engine.Engine{Journal: l.journal, Kinds: []engine.Kind{l.k}, Holder: engine.Holder{By: "a test", Store: "test"}}
 }
 
 // plan plans while nothing may be written.

@@ -2,6 +2,7 @@ package fake
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -36,7 +37,11 @@ type Node struct {
 	// Writable is cleared while only planning is allowed: a Put then is a violation.
 	Writable bool
 
+	// OnClaim, when set, is asked before a claim or a release ("claim", "release"), and can fail it.
+	OnClaim func(what string) error
+
 	name       string
+	ledger     engine.Ledger
 	mu         sync.Mutex
 	tree       map[string]entry
 	looks      int
@@ -145,8 +150,86 @@ func (n *Node) names(dir string) []string {
 	return names
 }
 
+// Claim implements engine.Claimable.
+func (n *Node) Claim(ctx context.Context, c, over engine.Claim) (engine.WritableNode, error) {
+	if err := n.toHold(ctx, "claim", over.Token); err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	c.Token = rand.Text()
+	n.ledger.Claim = &c
+	n.mu.Unlock()
+	n.Fuse.burn("after claim")
+	return &held{n, c.Token}, nil
+}
+
+// Ledger implements engine.Claimable.
+func (n *Node) Ledger(ctx context.Context) (engine.Ledger, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l := engine.Ledger{Outcomes: slices.Clone(n.ledger.Outcomes)}
+	if n.ledger.Claim != nil {
+		c := *n.ledger.Claim
+		l.Claim = &c
+	}
+	return l, ctx.Err()
+}
+
+// toHold is what comes before a claim is made or given up.
+func (n *Node) toHold(ctx context.Context, what, token string) error {
+	n.Fuse.burn("before " + what)
+	if err := ctx.Err(); err != nil {
+		return &engine.LostError{Node: n.name, Op: what, Err: err}
+	}
+	if n.OnClaim != nil {
+		if err := n.OnClaim(what); err != nil {
+			return err
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.holds(token)
+}
+
+// holds compares a token with the claim; whoever calls it has the lock.
+func (n *Node) holds(token string) error {
+	switch c := n.ledger.Claim; {
+	case c == nil && token == "", c != nil && c.Token == token:
+		return nil
+	case c == nil:
+		return &engine.ClaimedError{Node: n.name}
+	default:
+		return &engine.ClaimedError{Node: n.name, By: *c}
+	}
+}
+
+// held is the node as whoever has claimed it gets it.
+type held struct {
+	*Node
+	token string
+}
+
+var _ engine.WritableNode = (*held)(nil)
+
 // Put implements engine.WritableNode.
-func (n *Node) Put(ctx context.Context, c engine.Change) error {
+func (h *held) Put(ctx context.Context, c engine.Change) error { return h.put(ctx, c, h.token) }
+
+// Release implements engine.WritableNode.
+func (h *held) Release(ctx context.Context, o *engine.Outcome) error {
+	if err := h.toHold(ctx, "release", h.token); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	h.ledger.Claim = nil
+	if o != nil {
+		h.ledger.Outcomes = append(h.ledger.Outcomes, *o)
+	}
+	h.mu.Unlock()
+	h.Fuse.burn("after release")
+	return nil
+}
+
+func (n *Node) put(ctx context.Context, c engine.Change, token string) error {
 	n.Fuse.burn("before put " + c.At)
 	if err := ctx.Err(); err != nil {
 		return &engine.LostError{Node: n.name, Op: "put " + c.At, Err: err}
@@ -157,7 +240,7 @@ func (n *Node) Put(ctx context.Context, c engine.Change) error {
 			return err
 		}
 	}
-	if err := n.swap(ctx, c); err != nil {
+	if err := n.swap(ctx, c, token); err != nil {
 		return err
 	}
 	if n.React != nil {
@@ -170,7 +253,7 @@ func (n *Node) Put(ctx context.Context, c engine.Change) error {
 	return nil
 }
 
-func (n *Node) swap(ctx context.Context, c engine.Change) error {
+func (n *Node) swap(ctx context.Context, c engine.Change, token string) error {
 	var data []byte
 	if c.After.Kind == engine.File && !c.After.Content.IsZero() {
 		r, err := c.After.Content.Open(ctx)
@@ -184,6 +267,9 @@ func (n *Node) swap(ctx context.Context, c engine.Change) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if err := n.holds(token); err != nil {
+		return err
+	}
 	n.puts++
 	got := n.image(c.At)
 	switch parent := n.tree[path.Dir(c.At)]; {

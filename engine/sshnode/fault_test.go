@@ -33,7 +33,7 @@ esac
 
 func newSaboteur(t *testing.T) *saboteur {
 	s := &saboteur{dir: t.TempDir()}
-	for _, tool := range strings.Fields("cat chmod chown cp cut dd grep ln ls mkdir mv rm rmdir sha256sum stat sync") {
+	for _, tool := range strings.Fields("cat chmod chown cp cut dd flock grep ln ls mkdir mv rm rmdir sha256sum stat sync wc") {
 		real, err := exec.LookPath(tool)
 		if err != nil {
 			t.Fatal(err)
@@ -88,7 +88,7 @@ func TestToolsThatFail(t *testing.T) {
 }
 
 // sabotage has the call number at go wrong; false when there were not so many.
-func (c putCase) sabotage(t *testing.T, n *Node, sab *saboteur, at int, how string) bool {
+func (c putCase) sabotage(t *testing.T, n *held, sab *saboteur, at int, how string) bool {
 	t.Helper()
 	d := folder(t)
 	path := filepath.Join(d, "f")
@@ -140,57 +140,80 @@ func (c putCase) sabotage(t *testing.T, n *Node, sab *saboteur, at int, how stri
 	return tool != ""
 }
 
-// TestCut cuts a put at every byte of its frame: only a whole frame does anything, and nothing stays.
+// TestCut cuts a request that writes at every byte of its frame: only a whole one does anything, and nothing else
+// stays.
 func TestCut(t *testing.T) {
-	const nonce = "0123456789abcdef01234567"
-	d := folder(t)
+	d, keep := folder(t), folder(t)
+	if err := os.Chmod(keep, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	at := filepath.Join(d, "f")
 	job, err := planPut(engine.Change{At: at, Before: absent, After: file("twelve bytes", 0o600)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	frame := fmt.Sprintf("1 put 0 %d 0\n%s\ntwelve bytes", job.size, quote(job.words(false)...))
-	step := map[string]int{"dash": 5, "bash": 17, "busybox": 17}
-	for name, shell := range shells(t) {
-		t.Run(name, func(t *testing.T) {
-			for cut := 0; cut <= len(frame); cut++ {
-				if cut%step[name] != 0 && cut < len(frame)-14 {
-					continue
-				}
-				cmd := exec.Command(shell[0], append(append([]string{}, shell[1:]...), "-s", nonce)...)
-				in, err := cmd.StdinPipe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				out, err := cmd.StdoutPipe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
-				fmt.Fprint(in, script)
-				hello := make([]byte, 100)
-				for text := ""; !strings.Contains(text, "hello"); {
-					k, err := out.Read(hello)
-					if text += string(hello[:k]); err != nil {
-						t.Fatal(err, text)
+	frame := func(verb, payload string, words ...string) string {
+		return fmt.Sprintf("1 %s 0 %d 0\n%s\n%s", verb, len(payload), quote(words...), payload)
+	}
+	for _, c := range []struct{ name, frame, claim, undone, done string }{
+		{"put", frame("put", "twelve bytes", append([]string{keep, "TOKEN"}, job.words(false)...)...), "TOKEN\n{}\n", "claim lock", "claim lock f"},
+		{"claim", frame("claim", "{\"run\":\"a\"}\n", keep, "TOKEN", "-"), "", "lock", "claim lock"},
+		{"release", frame("release", "{\"run\":\"a\"}\n", keep, "TOKEN"), "TOKEN\n{}\n", "claim lock", "ledger lock"},
+	} {
+		step := map[string]int{"dash": 5, "bash": 17, "busybox": 17}
+		for name, shell := range shells(t) {
+			t.Run(c.name+"/"+name, func(t *testing.T) {
+				for cut := 0; cut <= len(c.frame); cut++ {
+					if cut%step[name] != 0 && cut < len(c.frame)-14 {
+						continue
+					}
+					for _, old := range []string{at, keep + "/claim", keep + "/ledger"} {
+						os.Remove(old)
+					}
+					writeFile(t, keep+"/lock", "")
+					if c.claim != "" {
+						writeFile(t, keep+"/claim", c.claim)
+					}
+					cutAt(t, shell, c.frame, cut)
+					want := c.undone
+					if cut == len(c.frame) {
+						want = c.done
+					}
+					if got := strings.TrimSpace(names(t, keep) + " " + names(t, d)); got != want {
+						t.Fatalf("cut at %d of %d: there is %q, want %q", cut, len(c.frame), got, want)
 					}
 				}
-				fmt.Fprint(in, frame[:cut])
-				in.Close()
-				cmd.Wait()
-				want := ""
-				if cut == len(frame) {
-					want = "f"
-				}
-				if got := names(t, d); got != want {
-					t.Fatalf("cut at %d of %d: there is %q, want %q", cut, len(frame), got, want)
-				}
-				os.Remove(at)
-			}
-		})
+			})
+		}
 	}
+}
+
+// cutAt gives a worker the first bytes of a frame and ends the connection.
+func cutAt(t *testing.T, shell []string, frame string, cut int) {
+	t.Helper()
+	cmd := exec.Command(shell[0], append(append([]string{}, shell[1:]...), "-s", "0123456789abcdef01234567")...)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(in, script)
+	hello := make([]byte, 100)
+	for text := ""; !strings.Contains(text, "hello"); {
+		k, err := out.Read(hello)
+		if text += string(hello[:k]); err != nil {
+			t.Fatal(err, text)
+		}
+	}
+	fmt.Fprint(in, frame[:cut])
+	in.Close()
+	cmd.Wait()
 }
 
 // TestCutScript: a script that does not arrive whole does nothing at all.

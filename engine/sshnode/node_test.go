@@ -20,14 +20,14 @@ import (
 	"github.com/hcrun/hcrun/engine"
 )
 
-func eachShell(t *testing.T, f func(t *testing.T, n *Node)) {
+func eachShell(t *testing.T, f func(t *testing.T, n *held)) {
 	for name, shell := range shells(t) {
 		t.Run(name, func(t *testing.T) { f(t, serve(t, &server{shell: shell}).dial(t)) })
 	}
 }
 
 func TestLook(t *testing.T) {
-	eachShell(t, func(t *testing.T, n *Node) {
+	eachShell(t, func(t *testing.T, n *held) {
 		d := folder(t)
 		odd := d + "/odd\n' $(id) \\ \"*"
 		lay(t, odd, "x\x00y\n\n", file("", 0o604))

@@ -17,7 +17,8 @@ import (
 //
 // A mode and an owner of a directory or of an AnyContent file change in place, one after the other:
 // such a file is never replaced. Everything else appears complete, by one rename or link.
-func (n *Node) Put(ctx context.Context, c engine.Change) error {
+func (h *held) Put(ctx context.Context, c engine.Change) error {
+	n := h.Node
 	op := "put " + c.At
 	job, err := planPut(c)
 	if err != nil {
@@ -37,30 +38,31 @@ func (n *Node) Put(ctx context.Context, c engine.Change) error {
 	limit, cancel := context.WithTimeoutCause(ctx, patience(job.size), errPatience)
 	defer cancel()
 	var r record
+	var by []byte
 	err = n.ask(limit, op, func(w *worker) error {
-		err := w.send("put", 0, 0, payload, job.size, job.words(w.labels)...)
+		err := w.send("put", 0, 0, payload, job.size, append([]string{n.config.keep(), h.token}, job.words(w.labels)...)...)
 		if _, ok := errors.AsType[*sourceError](err); ok {
 			w.cutShort()
 		}
 		if err != nil {
 			return err
 		}
-		answer, err := w.receive(0)
-		if err != nil {
+		if r, by, err = w.answer(); err != nil {
 			return err
 		}
-		r = answer
 		return job.valid(r)
 	})
 	if err != nil {
 		return err
 	}
-	return n.outcome(op, c, r)
+	return n.outcome(op, c, r, by)
 }
 
 // outcome turns the worker's record into Put's result.
-func (n *Node) outcome(op string, c engine.Change, r record) error {
+func (n *Node) outcome(op string, c engine.Change, r record, by []byte) error {
 	switch r.status {
+	case statusClaimed, statusBusy:
+		return n.elsewhere(op, r, by)
 	case statusDone:
 		return nil
 	case statusConflict:
@@ -218,7 +220,7 @@ func (j putJob) valid(r record) error {
 		if r.text != "done" && r.text != "already" {
 			return errGarbled
 		}
-	case statusFailed, statusUnsure, statusConflict, statusNotEmpty, statusRefused:
+	case statusFailed, statusUnsure, statusConflict, statusNotEmpty, statusRefused, statusBusy, statusClaimed:
 	default:
 		return errGarbled
 	}

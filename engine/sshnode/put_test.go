@@ -113,7 +113,7 @@ func TestPut(t *testing.T) {
 			for _, c := range putCases() {
 				t.Run(c.name, func(t *testing.T) {
 					for _, base := range []string{"plain.yaml", "odd ' \"$x* `\n\\name", "-dash"} {
-						c.run(t, n, base)
+						c.run(t, n.Node, base)
 					}
 				})
 			}
@@ -124,8 +124,9 @@ func TestPut(t *testing.T) {
 	}
 }
 
-func (c putCase) run(t *testing.T, n *Node, base string) {
+func (c putCase) run(t *testing.T, on *Node, base string) {
 	t.Helper()
+	n := hold(t, on)
 	d := folder(t)
 	at := filepath.Join(d, base)
 	lay(t, at, c.text, c.there)
@@ -155,8 +156,8 @@ func (c putCase) run(t *testing.T, n *Node, base string) {
 func TestConformance(t *testing.T) {
 	for name, shell := range shells(t) {
 		t.Run(name, func(t *testing.T) {
-			n := serve(t, &server{shell: shell}).dial(t)
-			enginetest.TestNode(t, func(t *testing.T) (engine.WritableNode, enginetest.Ground) {
+			n := serve(t, &server{shell: shell}).connect(t)
+			enginetest.TestNode(t, func(t *testing.T) (engine.Claimable, enginetest.Ground) {
 				d := folder(t)
 				if err := os.Chmod(d, 0o755); err != nil {
 					t.Fatal(err)

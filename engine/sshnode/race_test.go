@@ -169,7 +169,7 @@ func TestFilledStays(t *testing.T) {
 // TestSweep: temps of dead workers go, those of living ones and what only looks like one stay.
 func TestSweep(t *testing.T) {
 	s := serve(t, &server{})
-	n, other := s.dial(t), s.dial(t)
+	n, other := s.dial(t), s.connect(t)
 	d := folder(t)
 	dead := "aaaaaaaaaaaaaaaaaaaaaaaa"
 	sum := engine.Bytes([]byte("x")).Hash()

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/pem"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hcrun/hcrun/engine"
 	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
 )
@@ -88,7 +90,7 @@ func serve(t *testing.T, s *server) *server {
 	dir := t.TempDir()
 	port := s.listener.Addr().(*net.TCPAddr).Port
 	s.config = Config{Name: "master1", Host: "127.0.0.1", Port: port, User: "root", ConnectTimeout: 20 * time.Second,
-		Identities: []string{filepath.Join(dir, "id")}, KnownHosts: []string{filepath.Join(dir, "known_hosts")}}
+		Identities: []string{filepath.Join(dir, "id")}, KnownHosts: []string{filepath.Join(dir, "known_hosts")}, Keep: filepath.Join(dir, "record")}
 	writeFile(t, s.config.Identities[0], string(key))
 	writeFile(t, s.config.KnownHosts[0], knownhosts.Line([]string{s.listener.Addr().String()}, s.host.PublicKey())+"\n")
 	sc := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, k ssh.PublicKey) (*ssh.Permissions, error) {
@@ -216,8 +218,28 @@ func (s *server) run(ch ssh.Channel, nonce string) {
 	ch.SendRequest("exit-status", false, []byte{0, 0, 0, 0})
 }
 
-// dial opens a node on the server and closes it with the test.
-func (s *server) dial(t *testing.T) *Node {
+// dial opens a node on the server, claims it, and closes it with the test.
+func (s *server) dial(t *testing.T) *held {
+	t.Helper()
+	return hold(t, s.connect(t))
+}
+
+// hold claims a node, over whatever holds it.
+func hold(t *testing.T, n *Node) *held {
+	t.Helper()
+	c := engine.Claim{Run: "run-1", Holder: engine.Holder{Store: "test"}}
+	w, err := n.Claim(t.Context(), c, engine.Claim{})
+	if by, ok := errors.AsType[*engine.ClaimedError](err); ok {
+		w, err = n.Claim(t.Context(), c, by.By)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.(*held)
+}
+
+// connect opens a node on the server and closes it with the test.
+func (s *server) connect(t *testing.T) *Node {
 	t.Helper()
 	n, err := Dial(t.Context(), s.config)
 	if err != nil {

@@ -84,7 +84,7 @@ func startSSHD(t *testing.T, types []string, extra ...string) *sshd {
 		}
 	})
 	d.config = Config{Name: "master1", Host: "127.0.0.1", Port: port, User: "root", ConnectTimeout: 20 * time.Second,
-		Identities: []string{d.dir + "/id"}, KnownHosts: []string{d.dir + "/known"}}
+		Identities: []string{d.dir + "/id"}, KnownHosts: []string{d.dir + "/known"}, Keep: d.dir + "/record"}
 	d.trust(t)
 	return d
 }
@@ -109,14 +109,14 @@ func (d *sshd) trust(t *testing.T) []HostKey {
 	}
 }
 
-func (d *sshd) dial(t *testing.T) *Node {
+func (d *sshd) dial(t *testing.T) *held {
 	t.Helper()
 	n, err := Dial(t.Context(), d.config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { n.Close() })
-	return n
+	return hold(t, n)
 }
 
 // TestSshdOneOfEach: with one session allowed, everything fits: one connection, one channel.
@@ -124,7 +124,7 @@ func TestSshdOneOfEach(t *testing.T) {
 	s := startSSHD(t, []string{"ed25519", "ecdsa", "rsa"}, "MaxSessions 1")
 	n := s.dial(t)
 	for _, c := range putCases() {
-		c.run(t, n, "f")
+		c.run(t, n.Node, "f")
 	}
 	if out, err := n.Observe(t.Context(), "id", "-u"); err != nil || string(out) != "0\n" {
 		t.Errorf("%q, %v", out, err)
@@ -221,7 +221,7 @@ func TestSshdShells(t *testing.T) {
 				return
 			}
 			n := s.dial(t)
-			putCases()[0].run(t, n, "f")
+			putCases()[0].run(t, n.Node, "f")
 		})
 	}
 }
@@ -232,7 +232,7 @@ func TestSshdSudo(t *testing.T) {
 	}
 	s := startSSHD(t, []string{"ed25519"})
 	s.config.Become = true
-	putCases()[0].run(t, s.dial(t), "f")
+	putCases()[0].run(t, s.dial(t).Node, "f")
 }
 
 // TestSshdCut cuts the connection in the middle of a put: the target is as before, no temp stays.

@@ -1,6 +1,7 @@
 // Package sshnode is a node reached over SSH: one connection, and on it one worker, a constant
 // POSIX shell script (worker.sh) that looks, runs commands that only read, and writes with
-// compare-and-swap. Nothing is installed on the node and nothing stays there.
+// compare-and-swap. Nothing is installed on the node; what stays is a small folder that says who holds the
+// node and what came of earlier runs.
 package sshnode
 
 import (
@@ -28,6 +29,9 @@ type Config struct {
 	KnownAs        string        // the host's name in them; "" is its address and port
 	ConnectTimeout time.Duration // for the TCP connection and again for the handshake; 0 is 10 s
 	Pace           float64       // divides the intervals of keepalives; 0 is 1
+
+	// Keep is the folder on the node with its claim and ledger; "" is /var/lib/hcrun. Its parent has to exist.
+	Keep string
 
 	// Jump are the hosts on the way, the one to connect to first in front; what they say of Jump and Become
 	// does not count.
@@ -97,7 +101,7 @@ type Stats struct {
 	RoundTrips int // requests answered by the worker, its keepalives not counted
 }
 
-var _ engine.WritableNode = (*Node)(nil)
+var _ engine.Claimable = (*Node)(nil)
 
 // Dial connects, checks the host key, authenticates, and proves that the node has the tools that the
 // worker needs. Errors are *engine.Problem with code Identity, Unreachable or Preflight, or ctx's own.

@@ -50,6 +50,8 @@ type record struct {
 const (
 	statusDone     = 0
 	statusLacks    = 70 // a tool is missing
+	statusBusy     = 73 // another worker writes
+	statusClaimed  = 74 // by somebody else, whose claim follows
 	statusFailed   = 75 // nothing has changed
 	statusUnsure   = 76
 	statusConflict = 77

@@ -23,6 +23,7 @@ part() { dd bs=65536 count="$1" iflag=fullblock,count_bytes; }
 cap() { part "$1"; cat >/dev/null; }
 # A payload that cannot be taken must end the worker: what is left of it would be read as requests.
 pay() { part "$plen" <&3 || kill $$; }
+rest() { [ "$plen" = 0 ] || pay; plen=0; }
 clean() { printf %s "$1" | tr -c ' -~' ' ' | cut -c 1-1000; }
 try() { e=$("$@" 2>&1); }
 
@@ -66,15 +67,56 @@ run() { ( trap - HUP INT TERM PIPE; exec 3<&-
     } | cap "$omax" | base64 >&4; } 5>&1 | cap 4096 | base64; } 6>&1 )
   IFS=$nl; set -- $x; IFS=' '; say 0 0 "$*" ) & job=$!; }
 
-# put DIR NAME HOW BEFORE AFTER MODE OWNER LABEL OLDMODE OLDOWNER: BEFORE and AFTER are patterns for
+# The node's own record is a folder, KEEP: who may write on the node (claim: a token, and below it who that
+# is), and what came of it (ledger). Statuses beside those of put: 73 another worker is at work, 74 the claim
+# is another one; then its text follows.
+
+# keep KEEP: goes into that folder, which nobody else can read or write, and takes its lock.
+keep() { d=$1
+  [ -d "$d" ] || try mkdir -m 0700 "$d" && try sync "${d%/*}/" || return
+  if ! cd -P "$d"; then try ls -d "$d/." && e="cannot enter the directory"; return 1; fi
+  [ "$(pwd -P)" = "$d" ] || { st=79 e="the directory is reached through a symbolic link: it is $(pwd -P)"; return 1; }
+  safe || return
+  x=$(stat -c '%u %a' .); [ "$x" = "$me 700" ] || { st=79 e="must be a directory of mode 0700 that belongs to $me; it is $x"; return 1; }
+  lock "$d" && sweep; }
+# lock KEEP: one worker at a time writes; one that is abandoned finishes first. unlock gives it back.
+lock() { e=$( ( : >>"$1/lock" ) 2>&1 ) || return
+  exec 9>>"$1/lock"; i=0
+  until flock -n 9; do i=$((i+1)); [ $i -le 20 ] || { st=73 e="another process of hcrun is writing"; return 1; }; sleep 1; done; }
+unlock() { exec 9>&-; }
+# ours KEEP TOKEN: the claim has that token; "-" is none.
+ours() { x=-; [ ! -e "$1/claim" ] || IFS= read -r x <"$1/claim"; [ "$x" = "$2" ] || { st=74 e=; return 1; }; }
+# theirs KEEP: answers with the claim that is there instead.
+theirs() { x=; [ ! -e "$1/claim" ] || x=$(cut -c 1-4000 "$1/claim" | { IFS= read -r x; echo "$x"; cat; })
+  o=$(printf %s "$x" | wc -c); say 74 $((o)) -; printf %s "$x" >&4; }
+# claim KEEP TOKEN OVER, with the text: replaces the claim OVER. release KEEP TOKEN: gives it up; what was sent
+# is a line of the ledger before.
+claim() { st=75 e= t=
+  if keep "$1" && ours . "$3"; then
+    t=./.hcrun-$n-$$ want=$((${#2}+1+plen))
+    { echo "$2" && pay; } >"$t" && plen=0 && whole $want && try sync "$t" && try mv -fT "$t" claim && t= &&
+      try sync . && ours . "$2" && st=0 e=done; fi
+  over "$1"; }
+release() { st=75 e= t=
+  if keep "$1" && ours . "$2" && { [ "$plen" = 0 ] || note; }; then try rm -f claim && try sync . && st=0 e=done; fi
+  over "$1"; }
+note() { t=./.hcrun-$n-$$ want=$plen
+  if [ -e ledger ]; then want=$(wc -c <ledger) && want=$((want+plen)) || return; fi
+  { { [ ! -e ledger ] || cat ledger; } && pay; } >"$t" && plen=0 && whole $want && try sync "$t" && try mv -fT "$t" ledger && t=; }
+# whole BYTES: the temp has that many. A payload ends early when the connection does.
+whole() { x=$(wc -c <"$t"); [ $((x)) = "$1" ] || { e="$((x)) bytes were written, and not $1"; return 1; }; }
+over() { rest; untemp; unlock; cd /
+  if [ $st = 74 ]; then theirs "$1"; else say $st 0 "$(clean "$e")"; fi; }
+
+# put KEEP TOKEN DIR NAME HOW BEFORE AFTER MODE OWNER LABEL OLDMODE OLDOWNER: BEFORE and AFTER are patterns for
 # what see finds. Statuses: 0 done, 75 nothing has changed, 76 unknown, 77 something else is there,
 # 78 not empty, 79 refused for safety.
-put() { st=75 e= p= t=; place "$@"
-  [ "$plen" = 0 ] || pay
-  untemp
+put() { st=75 e= p= t= kept=$1 tok=$2; shift 2
+  if lock "$kept" && ours "$kept" "$tok"; then place "$@"; fi
+  rest; untemp
   if [ $st = 75 ] && [ -n "$p" ]; then # what is there now tells what the failed step did
     st=76; see "$f" && case $s in $b) st=75;; $a) ;; *) st=77 e=$s;; esac; fi
-  cd /; say $st 0 "$(clean "$e")"; }
+  over "$kept"; }
 place() { d=$1 f=./$2 how=$3 b=$4 a=$5 m=$6 o=$7 l=$8; shift 8
   if ! cd -P "$d"; then try ls -d "$d/." && e="cannot enter the directory"; return; fi
   [ "$(pwd -P)" = "$d" ] || { st=79 e="the directory is reached through a symbolic link: it is $(pwd -P)"; return; }
@@ -150,7 +192,7 @@ sweep() { # temps of workers that are provably dead: no such process with that n
   done; set -f; }
 
 lacks() { say 70 0 "$1"; exit 0; }
-for x in base64 cat chmod chown cp cut dd grep id ln ls mkdir mv printf readlink rm rmdir setsid sha256sum sleep stat sync tr wc yes; do
+for x in base64 cat chmod chown cp cut dd flock grep id ln ls mkdir mv printf readlink rm rmdir setsid sha256sum sleep stat sync tr wc yes; do
   command -v $x || lacks $x; done
 x=$(printf abcdef | { part 3 >/dev/null; cat; }); [ "$x" = def ] || lacks 'dd with iflag=fullblock,count_bytes'
 x=$(sha256sum </dev/null); [ "${x%% *}" = $nil ] || lacks 'a right sha256sum'
@@ -174,6 +216,8 @@ while read -r seq verb tmo plen omax <&3 && IFS= read -r args <&3; do
   look) look "$@";;
   run) run "$@";;
   put) put "$@";;
+  claim) claim "$@";;
+  release) release "$@";;
   bye) say 0 0 bye; bye;;
   *) say 71 0 verb; bye;; esac
   arm $((60+tmo))

@@ -46,7 +46,7 @@ node until a guard holds one.`,
 	c.Flags().BoolVar(&f.wait, "wait", false, "when a guard holds the node, wait until it opens")
 	c.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "with --plan: exit 3 when there is something to change")
 	a.variableFlags(c, &f)
-	c.Flags().StringArrayVar(&f.overrides, "override", nil, "open this guard although it holds: order, soak, per-day, window, freeze, clean, inputs, gate or clock; needs --reason")
+	c.Flags().StringArrayVar(&f.overrides, "override", nil, "open this guard although it holds: order, soak, per-day, window, freeze, clean, inputs, gate, peers or clock; needs --reason")
 	c.Flags().StringVar(&f.reason, "reason", "", "why a guard is overridden; recorded")
 	return c
 }
@@ -79,7 +79,7 @@ func (f applyFlags) check() error {
 }
 
 func overridable() []engine.GuardName {
-	return []engine.GuardName{engine.GuardOrder, engine.GuardSoak, engine.GuardPerDay, engine.GuardWindow, engine.GuardFreeze, engine.GuardClean, engine.GuardInputs, engine.GuardGate, engine.GuardClock}
+	return []engine.GuardName{engine.GuardOrder, engine.GuardSoak, engine.GuardPerDay, engine.GuardWindow, engine.GuardFreeze, engine.GuardClean, engine.GuardInputs, engine.GuardGate, engine.GuardPeers, engine.GuardClock}
 }
 
 func names(guards []engine.GuardName) string {
@@ -138,6 +138,7 @@ type rollout struct {
 	group  []inventory.Host            // in the order of the playbook
 	chosen []inventory.Host            // those of --limit
 	store  *journal.Store
+	silent map[string]error  // nodes that did not say what they have on record
 	locate func(error) error // adds the playbook's line to an error
 }
 

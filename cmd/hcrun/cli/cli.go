@@ -134,7 +134,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "for programs: events one JSON object a line; status, history, doctor and doc one array; validate, gc, init and version one object")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%v; see `%s --help`", err, c.CommandPath()) })
 	zerolog.ErrorHandler = func(error) {} // the journal has everything; a log that cannot be written is no news
-	root.AddCommand(a.applyCmd(), a.resumeCmd(), a.rollbackCmd(), a.ackCmd(), a.statusCmd(), a.historyCmd(), a.showCmd(),
+	root.AddCommand(a.applyCmd(), a.resumeCmd(), a.rollbackCmd(), a.ackCmd(), a.takeoverCmd(), a.abandonCmd(), a.statusCmd(), a.historyCmd(), a.showCmd(),
 		a.validateCmd(), a.fmtCmd(), a.testCmd(), a.explainCmd(), a.docCmd(), a.trustCmd(), a.inventoryCmd(), a.journalCmd(),
 		a.labCmd(), a.versionCmd(), a.initCmd(), a.gcCmd(), a.doctorCmd(), a.completionCmd())
 	a.complete(root)

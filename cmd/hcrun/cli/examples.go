@@ -16,7 +16,9 @@ func examples() map[string]string {
   hcrun resume master2 --rollback`,
 		"rollback": `  hcrun rollback --plan
   hcrun rollback master2`,
-		"ack": "  hcrun ack master1 --reason 'the log disk was full; it has room now'",
+		"ack":      "  hcrun ack master1 --reason 'the log disk was full; it has room now'",
+		"takeover": "  hcrun takeover master1 --reason 'the other laptop was lost with the train'",
+		"abandon":  "  hcrun abandon master2 --reason 'the machine is gone and was rebuilt'",
 		"status": `  hcrun status
   hcrun status playbooks/audit-5p.hcl --json`,
 		"explain": `  hcrun explain retention_days playbooks/audit-5p.hcl -e retention_days=30

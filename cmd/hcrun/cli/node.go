@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/hcrun/hcrun/cmd/hcrun/ui"
 	"github.com/hcrun/hcrun/engine"
@@ -28,6 +29,7 @@ func (ro *rollout) node(ctx context.Context, h inventory.Host) (changed bool, er
 		return false, err
 	}
 	defer func() { lock.Close() }()
+	ro.silent = nil
 	if err := ro.unfinished(h); err != nil {
 		return false, err
 	}
@@ -35,7 +37,7 @@ func (ro *rollout) node(ctx context.Context, h inventory.Host) (changed bool, er
 	if err != nil {
 		return false, ro.locate(err)
 	}
-	overrides, err := ro.decide(it)
+	overrides, err := ro.decide(ctx, it)
 	if until := waitFor(err); ro.flags.wait && !until.IsZero() {
 		lock.Close() // others may work while this waits; what they did is asked for again after it
 		ro.close()   // no connection outlives a night
@@ -66,7 +68,7 @@ func (ro *rollout) agree(ctx context.Context, it intent, overrides []engine.Over
 	if err := ro.refresh(ctx); err != nil {
 		return nil, err
 	}
-	return ro.decide(it)
+	return ro.decide(ctx, it)
 }
 
 // unfinished refuses a node whose last run is neither landed nor rolled back.
@@ -102,14 +104,10 @@ func (ro *rollout) look(ctx context.Context, h inventory.Host) (intent, error) {
 
 // decide asks the guards, unless there is nothing to change. It returns the overrides that open what
 // would hold the node; that of the gates is taken along, since gates are asked later.
-func (ro *rollout) decide(it intent) ([]engine.Override, error) {
+func (ro *rollout) decide(ctx context.Context, it intent) ([]engine.Override, error) {
 	var overrides []engine.Override
 	if slices.Contains(ro.flags.overrides, string(engine.GuardGate)) {
 		overrides = append(overrides, ro.override(engine.Hold{Guard: engine.GuardGate, Why: "not asked yet"}))
-	}
-	past, err := ro.past(ro.store)
-	if err != nil {
-		return nil, err
 	}
 	var open []engine.GuardName
 	for _, name := range ro.flags.overrides {
@@ -118,6 +116,10 @@ func (ro *rollout) decide(it intent) ([]engine.Override, error) {
 	now := ro.clock.Now()
 	if !engine.HasChanges(it.steps) {
 		// Looking needs nobody's leave, but a record out of order would spoil what guards are decided on.
+		past, err := ro.past(ro.store)
+		if err != nil {
+			return nil, err
+		}
 		open = slices.DeleteFunc(overridable(), func(g engine.GuardName) bool { return g == engine.GuardClock })
 		held, ok := errors.AsType[*engine.NotYetError](engine.Guards(it.book, it.host.Name, now, past, open...))
 		if ok && held.Holds[0].Guard == engine.GuardClock {
@@ -125,15 +127,33 @@ func (ro *rollout) decide(it intent) ([]engine.Override, error) {
 		}
 		return overrides, nil
 	}
-	if held, ok := errors.AsType[*engine.NotYetError](engine.Guards(it.book, it.host.Name, now, past, open...)); ok {
+	past, silent, err := ro.witnessed(ctx, it.host.Name)
+	if err != nil {
+		return nil, err
+	}
+	if held := ro.guards(it, now, past, silent, open...); held != nil {
 		return nil, ro.held(held)
 	}
-	if opened, ok := errors.AsType[*engine.NotYetError](engine.Guards(it.book, it.host.Name, now, past)); ok {
+	if opened := ro.guards(it, now, past, silent); opened != nil {
 		for _, hold := range opened.Holds {
 			overrides = append(overrides, ro.override(hold))
 		}
 	}
 	return overrides, nil
+}
+
+// guards are all that hold the node, the silence of others among them; nil when nothing does. How long a silence
+// lasts nobody knows.
+func (ro *rollout) guards(it intent, now time.Time, past []*engine.Run, silent []engine.Hold, open ...engine.GuardName) *engine.NotYetError {
+	held, _ := errors.AsType[*engine.NotYetError](engine.Guards(it.book, it.host.Name, now, past, open...))
+	if len(silent) == 0 || slices.Contains(open, engine.GuardPeers) {
+		return held
+	}
+	if held == nil {
+		held = &engine.NotYetError{Node: it.host.Name}
+	}
+	held.Holds, held.Until = append(held.Holds, silent...), time.Time{}
+	return held
 }
 
 func (ro *rollout) override(h engine.Hold) engine.Override {
@@ -185,9 +205,14 @@ func (ro *rollout) carryOut(ctx context.Context, it intent, overrides []engine.O
 		return err
 	}
 	defer j.Close()
+	who, err := holder(ro.store)
+	if err != nil {
+		return err
+	}
 	show, done := ro.app.display(zone, nil)
 	defer done()
-	e := &engine.Engine{Journal: j, Kinds: ro.app.kinds, Clock: ro.clock, Show: show, Peers: ro.peers(ro.group, it.host.Name), Other: ro.other, Veil: ro.app.veil}
+	again := func(ctx context.Context) error { _, err := ro.decide(ctx, it); return err }
+	e := &engine.Engine{Journal: j, Holder: who, Alone: again, Kinds: ro.app.kinds, Clock: ro.clock, Show: show, Peers: ro.peers(ro.group, it.host.Name), Other: ro.other, Veil: ro.app.veil}
 	r, err := e.Open(ctx, id, ro.opened(it, zone.String()), it.steps)
 	if err != nil {
 		return err

@@ -27,7 +27,7 @@ func (ro *rollout) plan(ctx context.Context) error {
 			return ro.locate(err)
 		}
 		pending = pending || engine.HasChanges(it.steps)
-		if _, err := ro.decide(it); err != nil {
+		if _, err := ro.decide(ctx, it); err != nil {
 			ro.app.note("would be held: %v", err)
 		}
 		if ro.flags.out != "" {

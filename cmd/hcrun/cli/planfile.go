@@ -258,7 +258,7 @@ func (ro *rollout) carryOutPlan(ctx context.Context, it intent, z *zip.Reader) e
 	if err := ro.attach(ctx, it.steps, n.Look, z); err != nil {
 		return err
 	}
-	overrides, err := ro.decide(it)
+	overrides, err := ro.decide(ctx, it)
 	if err != nil {
 		return err
 	}

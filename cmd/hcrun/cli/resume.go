@@ -55,7 +55,7 @@ func (a *app) resume(ctx context.Context, args []string, back bool) error {
 		return err
 	}
 	may := func(r *engine.Run, _ []*engine.Run) error { return engine.MayResume(r) }
-	return a.takeUp(ctx, store, r, "resume "+r.ID, may, func(e *engine.Engine, n engine.WritableNode, r *engine.Run) error {
+	return a.takeUp(ctx, store, r, "resume "+r.ID, may, func(e *engine.Engine, n engine.Claimable, r *engine.Run) error {
 		if back {
 			return e.Rollback(ctx, n, r, me(), "asked for with resume --rollback")
 		}
@@ -87,7 +87,7 @@ func (a *app) rollback(ctx context.Context, args []string, plan, yes bool) error
 	if err := a.confirm(ctx, fmt.Sprintf("undo run %s of %s on %s?", r.ID, r.Playbook, r.Node), yes); err != nil {
 		return err
 	}
-	return a.takeUp(ctx, store, r, "rollback "+r.ID, engine.MayUndo, func(e *engine.Engine, n engine.WritableNode, r *engine.Run) error {
+	return a.takeUp(ctx, store, r, "rollback "+r.ID, engine.MayUndo, func(e *engine.Engine, n engine.Claimable, r *engine.Run) error {
 		return e.Rollback(ctx, n, r, me(), "asked for")
 	})
 }
@@ -114,7 +114,7 @@ func (a *app) takeUpPlan(ctx context.Context, r *engine.Run) error {
 }
 
 // takeUp continues a recorded run on its node, if it may, as that is under the lock.
-func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, what string, may func(*engine.Run, []*engine.Run) error, do func(*engine.Engine, engine.WritableNode, *engine.Run) error) error {
+func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, what string, may func(*engine.Run, []*engine.Run) error, do func(*engine.Engine, engine.Claimable, *engine.Run) error) error {
 	s, h, err := a.siteOf(ctx, r)
 	if err != nil {
 		return err
@@ -145,9 +145,13 @@ func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, w
 	if err != nil {
 		return outOfReach(err, r)
 	}
+	who, err := holder(store)
+	if err != nil {
+		return err
+	}
 	show, done := a.display(ui.Zone(r), events)
 	defer done()
-	e := &engine.Engine{Journal: j, Kinds: a.kinds, Clock: s.clock, Show: show, Peers: s.peersOf(r), Other: s.other, Veil: a.veil}
+	e := &engine.Engine{Journal: j, Holder: who, Alone: s.alone(store, r), Kinds: a.kinds, Clock: s.clock, Show: show, Peers: s.peersOf(r), Other: s.other, Veil: a.veil}
 	if err := do(e, n, r); err != nil {
 		return err
 	}
@@ -199,4 +203,4 @@ func outOfReach(err error, r *engine.Run) error {
 	return p
 }
 
-var _ engine.WritableNode = (*sshnode.Node)(nil)
+var _ engine.Claimable = (*sshnode.Node)(nil)

@@ -152,7 +152,7 @@ func rootOf(s *lab.Status, node string) string {
 // treeDigest lists what a change may touch on a node: path, mode, owner and content of everything
 // below etc, root and var, but for logs, which are kept, and the simulated kubelet's own files.
 func treeDigest(root string) (string, error) {
-	script := `find etc root var \( -path var/log -o -path etc/alternatives \) -prune -o -printf '%p %y %m %U:%G %l\n' -type f -exec sha256sum {} + | LC_ALL=C sort`
+	script := `find etc root var \( -path var/log -o -path var/lib/hcrun -o -path etc/alternatives \) -prune -o -printf '%p %y %m %U:%G %l\n' -type f -exec sha256sum {} + | LC_ALL=C sort`
 	c := exec.Command("sh", "-c", script)
 	c.Dir = root
 	var errs strings.Builder

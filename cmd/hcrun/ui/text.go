@@ -145,6 +145,8 @@ func (t *Text) end(e engine.Event) (subject, what string) {
 			return "run", t.Style.Warn("ended, nothing was written") + why
 		}
 		return "run", t.Style.Warn("rolled back") + why
+	case engine.EvAbandoned:
+		return "run", t.Style.Warn("given up" + why)
 	case engine.EvIncomplete:
 		return "run", t.Style.Bad("rollback incomplete" + why)
 	}

@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/hcrun/hcrun/engine"
+	"github.com/hcrun/hcrun/engine/journal"
+	"github.com/hcrun/hcrun/inventory"
+)
+
+// holder is who carries runs out from this state folder, whose lock is held.
+func holder(store *journal.Store) (engine.Holder, error) {
+	mark, err := store.Mark()
+	return engine.Holder{By: me(), Folder: store.Dir(), Store: mark}, err
+}
+
+// witnessed are the runs that guards are decided on: those in the journals here, and those that the nodes of
+// the group have on record themselves. A second laptop, or a journal that is lost, opens no guard. The holds are
+// of nodes that do not say what they have. An error is a node that somebody else holds.
+func (ro *rollout) witnessed(ctx context.Context, node string) ([]*engine.Run, []engine.Hold, error) {
+	past, err := ro.past(ro.store)
+	if err != nil {
+		return nil, nil, err
+	}
+	var silent []engine.Hold
+	for _, h := range ro.group {
+		l, err := ro.ledger(ctx, h)
+		switch {
+		case err != nil && (h.Name == node || ctx.Err() != nil):
+			return nil, nil, err
+		case err != nil:
+			silent = append(silent, engine.Hold{Guard: engine.GuardPeers, Why: fmt.Sprintf("%s does not say who holds it and what was done to it: %v", h.Name, err)})
+			continue
+		}
+		if err := ro.foreign(ro.store, h, l); err != nil {
+			return nil, nil, err
+		}
+		past = engine.Recollect(past, h.Name, ro.address(h), l)
+	}
+	return past, silent, nil
+}
+
+// ledger asks a node what it has on record. A node that was silent once is not waited for again.
+func (ro *rollout) ledger(ctx context.Context, h inventory.Host) (engine.Ledger, error) {
+	if err := ro.silent[h.Name]; err != nil {
+		return engine.Ledger{}, err
+	}
+	n, err := ro.dial(ctx, h)
+	var l engine.Ledger
+	if err == nil {
+		l, err = n.Ledger(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		if ro.silent == nil {
+			ro.silent = map[string]error{}
+		}
+		ro.silent[h.Name] = err
+	}
+	return l, err
+}
+
+// foreign is the refusal when a node is held by a run that the journals here do not have, or by an open one that
+// knows the node by another name or address.
+func (s *site) foreign(store *journal.Store, h inventory.Host, l engine.Ledger) error {
+	c := l.Claim
+	if c == nil {
+		return nil
+	}
+	ids, err := store.IDs()
+	if err != nil {
+		return err
+	}
+	if slices.Contains(ids, c.Run) {
+		r, err := readRun(store, c.Run)
+		if err != nil || r == nil || !r.Dirty() || r.Node == h.Name && r.Address == s.address(h) {
+			return err
+		}
+		p := engine.Problemf(engine.Held, "%s: %s is the machine that the unfinished run %s calls %s, at %s", engine.GuardOpen, h.Name, r.ID, r.Node, r.Address)
+		p.Now, p.Next = "it may be changed and is not verified", "hcrun resume "+r.ID+"   (or: hcrun rollback "+r.ID+")"
+		return p
+	}
+	p := &engine.Problem{Code: engine.Locked, What: (&engine.ClaimedError{Node: h.Name, By: *c}).Error(), Now: "nothing was changed by this command"}
+	p.Next = "the same command when that has ended; when nobody can go on with it: hcrun abandon " + c.Run + " --reason TEXT" + s.inventoryFlag()
+	if c.Folder == store.Dir() && c.By == me() {
+		p.Code = engine.JournalMissing
+		p.What += "; that is this state folder, and its journal is not there any more"
+		p.Next = "put the journal back; when it is lost, look at " + h.Name + ", then: hcrun abandon " + c.Run + " --reason TEXT" + s.inventoryFlag()
+	}
+	return p
+}
+
+// alone asks the other nodes of a recorded run's group, as far as they answer, whether somebody else holds one.
+func (s *site) alone(store *journal.Store, r *engine.Run) func(context.Context) error {
+	return func(ctx context.Context) error {
+		group, _ := s.inv.Select(r.Group) // a group that is gone has nobody to ask
+		for _, h := range group {
+			if h.Name == r.Node {
+				continue
+			}
+			n, err := s.dial(ctx, h)
+			if err != nil {
+				continue
+			}
+			l, err := n.Ledger(ctx)
+			if err != nil {
+				continue
+			}
+			if err := s.foreign(store, h, l); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}

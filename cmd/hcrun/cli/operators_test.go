@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// beside is another operator: with a state folder of their own, on the same lab.
+func (b *bench) beside() *bench {
+	b.t.Helper()
+	other := *b
+	other.state = filepath.Join(b.t.TempDir(), "state")
+	if err := os.MkdirAll(other.labDir(), 0o700); err != nil {
+		b.t.Fatal(err)
+	}
+	if out, err := exec.Command("mount", "--bind", b.labDir(), other.labDir()).CombinedOutput(); err != nil {
+		if os.Getenv("CI") == "true" {
+			b.t.Fatalf("CI that cannot mount: %s", out)
+		}
+		b.t.Skipf("cannot mount here: %s", out)
+	}
+	b.t.Cleanup(func() { exec.Command("umount", "-l", other.labDir()).Run() })
+	return &other
+}
+
+// given copies another operator's journals.
+func (b *bench) given(from *bench) {
+	b.t.Helper()
+	if out, err := exec.Command("cp", "-r", filepath.Join(from.state, "runs"), b.state).CombinedOutput(); err != nil {
+		b.t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// TestTwoOperators: while one is at work, a second one on another state folder changes nothing anywhere; and
+// when the second takes the node over, the first, who only slept, changes nothing more.
+func TestTwoOperators(t *testing.T) {
+	needLab(t)
+	first := newBench(t, binary(t))
+	first.up()
+	second := first.beside()
+	asleep := first.start(first.apply("master1")...)
+	asleep.says("wrote /etc/kubernetes/audit-policy.yaml")
+	if err := asleep.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if out := asleep.output(); strings.Contains(out, "landed") {
+		t.Fatalf("it was too quick:\n%s", out)
+	}
+	before := first.digest("master1") + first.digest("master2")
+	for _, node := range []string{"master1", "master2"} {
+		if out := second.must(11, second.apply(node)...); !strings.Contains(out, "master1 is held by run ") || !strings.Contains(out, first.state) || !strings.Contains(out, "hcrun abandon ") {
+			t.Errorf("%s: it does not say who holds what:\n%s", node, out)
+		}
+	}
+	if d := difference(before, first.digest("master1")+first.digest("master2")); d != "" {
+		t.Errorf("the second changed something:\n%s", d)
+	}
+
+	second.given(first)
+	if out := second.must(11, "resume", "master1"); !strings.Contains(out, "hcrun takeover ") {
+		t.Errorf("it does not say how to take over:\n%s", out)
+	}
+	second.must(2, "takeover", "master1")
+	second.must(0, "takeover", "master1", "--reason", "the first one's laptop sleeps")
+	second.must(0, "rollback", "master1", "--yes")
+	before = first.digest("master1")
+	if err := asleep.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	asleep.ends(11, time.Minute)
+	if d := difference(before, first.digest("master1")); d != "" {
+		t.Errorf("the one who slept changed something:\n%s", d)
+	}
+	if out := asleep.output(); !strings.Contains(out, "was taken away") {
+		t.Errorf("it does not say why it stopped:\n%s", out)
+	}
+}
+
+// TestLostJournal: what was done is on record on the nodes, too, so that a journal that is lost opens no guard.
+func TestLostJournal(t *testing.T) {
+	needLab(t)
+	b := newBench(t, binary(t))
+	b.must(0, b.apply("master1")...)
+	if err := os.RemoveAll(filepath.Join(b.state, "runs")); err != nil {
+		t.Fatal(err)
+	}
+	b.must(0, "lab", "clock", "+1h")
+	if out := b.must(10, b.apply("master2")...); !strings.Contains(out, "soak: ") {
+		t.Errorf("another guard held it:\n%s", out)
+	}
+	b.must(0, "lab", "clock", "+24h")
+
+	// An open run whose journal is lost, together with everything that says whose it was.
+	killed := b.start(b.apply("master2")...)
+	killed.says("wrote /etc/kubernetes/audit-policy.yaml")
+	killed.cmd.Process.Kill()
+	<-killed.done
+	for _, lost := range []string{"runs", "mark"} {
+		if err := os.RemoveAll(filepath.Join(b.state, lost)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := b.must(32, b.apply("master2")...)
+	_, next, ok := strings.Cut(out, "hcrun abandon ")
+	if !ok {
+		t.Fatalf("it does not say what to do:\n%s", out)
+	}
+	run, _, _ := strings.Cut(next, " ")
+	b.must(32, b.apply("master3")...)
+	b.must(2, "abandon", run, "--reason", "lost", "-i", b.inventory+".none")
+	b.must(2, "abandon", "no-such-run", "--reason", "lost", "-i", b.inventory)
+	b.must(0, "abandon", run, "--reason", "its journal was lost; master2 looks well", "-i", b.inventory)
+	b.must(0, "lab", "clock", "+24h")
+	if out := b.must(10, b.apply("master3")...); !strings.Contains(out, "clean: run "+run) {
+		t.Errorf("another guard held it:\n%s", out)
+	}
+	b.must(0, b.apply("master2", "--override", "clean", "--reason", "seen")...)
+}
+
+// TestAbandon gives up a run whose node does not come back.
+func TestAbandon(t *testing.T) {
+	needLab(t)
+	b := newBench(t, binary(t))
+	b.up()
+	b.must(0, "lab", "break", "master1", "unreachable-late")
+	b.must(23, b.apply("master1")...)
+	b.must(2, "abandon", "master1")
+	if out := b.must(0, "abandon", "master1", "--reason", "it burned down"); !strings.Contains(out, "cannot be asked") || !strings.Contains(out, "hcrun ack ") {
+		t.Errorf("it says\n%s", out)
+	}
+	b.must(2, "rollback", "master1", "--yes")
+	b.must(2, "resume", "master1")
+	b.must(0, "lab", "clock", "+25h")
+	if out := b.must(10, b.apply("master2", "--override", "order", "--reason", "master1 is gone")...); !strings.Contains(out, "clean: ") || !strings.Contains(out, "peers: master1 ") {
+		t.Errorf("other guards held it:\n%s", out)
+	}
+	b.must(0, "ack", "master1", "--reason", "it is being rebuilt")
+	b.must(0, b.apply("master2", "--override", "order", "--override", "peers", "--override", "gate", "--reason", "master1 is gone")...)
+}

@@ -1,0 +1,135 @@
+package sshnode
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/hcrun/hcrun/engine"
+)
+
+// TestRecordOnToolsThatFail has every call of every tool fail, fail late, and take the worker with it, while a claim
+// is made, replaced and given up: nothing is acknowledged that is not so, and what is on record is always whole:
+// the claim of before or the new one, the ledger of before or one with the line.
+func TestRecordOnToolsThatFail(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some hundred claims")
+	}
+	for _, how := range []string{"fail", "late", "kill", "killed-after"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			sab := newSaboteur(t)
+			s := serve(t, &server{env: []string{"PATH=" + sab.dir + ":" + os.Getenv("PATH")}, started: func(pid int) {
+				writeFile(t, filepath.Join(sab.dir, "pid"), strconv.Itoa(pid)+"\n")
+			}})
+			n := s.connect(t)
+			run := func(i int) engine.Claim { return engine.Claim{Run: fmt.Sprint("run-", i)} }
+			hit, at := true, 0
+			for ; hit; at++ {
+				old := hold(t, n)
+				was := must(n.Ledger(t.Context()))
+				sab.arm(t, at+1, how)
+				won, err := n.Claim(t.Context(), run(at), *was.Claim)
+				hit = sab.disarm() != ""
+				now := must(n.Ledger(t.Context()))
+				w := won
+				if new := now.Claim != nil && now.Claim.Run == run(at).Run; err == nil && !new || !new && *now.Claim != *was.Claim {
+					t.Fatalf("claim, call %d: %v, on record is %+v", at+1, err, now.Claim)
+				} else if new && err != nil {
+					w = hold(t, n) // it was not heard that it is ours
+				} else if !new {
+					w = old
+				}
+				if err := w.Put(t.Context(), engine.Change{At: folder(t) + "/f", Before: absent, After: file("x", 0o600)}); err != nil {
+					t.Fatalf("claim, call %d: who holds it cannot write: %v", at+1, err)
+				}
+			}
+			calls := at
+			for hit, at = true, 0; hit; at++ {
+				w := hold(t, n)
+				was := must(n.Ledger(t.Context()))
+				o := engine.Outcome{Run: run(at).Run, State: engine.Landed}
+				sab.arm(t, at+1, how)
+				err := w.Release(t.Context(), &o)
+				hit = sab.disarm() != ""
+				now := must(n.Ledger(t.Context()))
+				lines := len(now.Outcomes) - len(was.Outcomes)
+				if lines < 0 || !reflect.DeepEqual(slices.Concat(was.Outcomes, now.Outcomes[len(was.Outcomes):]), now.Outcomes) {
+					t.Fatalf("release, call %d: lines of the ledger are lost: %+v, before %+v", at+1, now.Outcomes, was.Outcomes)
+				}
+				if lines > 0 && now.Outcomes[len(was.Outcomes)].Run != o.Run || lines > 1 || now.Claim == nil && lines == 0 || err == nil && now.Claim != nil {
+					t.Fatalf("release, call %d: %v, on record is %+v and %d lines more", at+1, err, now.Claim, lines)
+				}
+			}
+			if calls < 6 || at < 6 {
+				t.Errorf("only %d and %d calls of tools were seen", calls, at)
+			}
+			left := names(t, s.config.Keep)
+			for _, name := range strings.Fields(left) {
+				if name[0] == '.' && how != "fail" && how != "late" {
+					continue // the next worker sweeps
+				}
+				if name[0] == '.' {
+					t.Errorf("left: %s", left)
+				}
+			}
+		})
+	}
+}
+
+// TestForeignRecord: what is in the way of a record is said, and nothing is written.
+func TestForeignRecord(t *testing.T) {
+	eachShell(t, func(t *testing.T, n *held) {
+		keep := n.config.Keep
+		must(0, n.Release(t.Context(), nil))
+		claim := func() error {
+			_, err := n.Claim(t.Context(), engine.Claim{Run: "run-1"}, engine.Claim{})
+			return err
+		}
+		must(0, os.Chmod(keep, 0o755))
+		if err := claim(); engine.CodeOf(err) != engine.Security || !strings.Contains(err.Error(), "mode 0700") {
+			t.Errorf("a folder that others can read: %v", err)
+		}
+		must(0, os.Chmod(keep, 0o700))
+		must(0, os.Rename(keep, keep+"-real"))
+		must(0, os.Symlink(keep+"-real", keep))
+		if err := claim(); engine.CodeOf(err) != engine.Security || !strings.Contains(err.Error(), "symbolic link") {
+			t.Errorf("a link: %v", err)
+		}
+		must(0, os.Remove(keep))
+		must(0, os.WriteFile(keep, nil, 0o600))
+		if err := claim(); engine.CodeOf(err) != engine.Preflight {
+			t.Errorf("a file: %v", err)
+		}
+		must(0, os.Remove(keep))
+		must(0, os.Rename(keep+"-real", keep))
+		for text, want := range map[string]string{"": "", "{}\n": "names no run", "TOKEN\n{\"run\":\"run-1\"}\n": "no token"} {
+			writeFile(t, keep+"/claim", text)
+			_, err := n.Ledger(t.Context())
+			if want == "" && err == nil {
+				continue
+			}
+			if engine.CodeOf(err) != engine.Corrupt || !strings.Contains(err.Error(), keep+"/claim") {
+				t.Errorf("a claim of %q: %v", text, err)
+			}
+		}
+		must(0, os.Remove(keep+"/claim"))
+		writeFile(t, keep+"/ledger", `{"run":"run-1","state":"landed"}`+"\nnonsense\n")
+		if _, err := n.Ledger(t.Context()); engine.CodeOf(err) != engine.Corrupt || !strings.Contains(err.Error(), "line 2") {
+			t.Errorf("a ledger with nonsense: %v", err)
+		}
+		must(0, claim()) // who holds a node is another matter than what was done to it
+	})
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
