@@ -40,6 +40,9 @@ var _ engine.WritableNode = (*held)(nil)
 // tokenPattern is what a token on a node may be.
 var tokenPattern = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
+// runPattern is what the name of a run on a node may be: it is shown as part of a command to type.
+var runPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$`)
+
 // Claim makes c what the node is held by; see engine.Claimable.
 func (n *Node) Claim(ctx context.Context, c, over engine.Claim) (engine.WritableNode, error) {
 	text, err := json.Marshal(c)
@@ -149,13 +152,16 @@ func (n *Node) elsewhere(op string, r record, by []byte) error {
 // claimed reads the text of a claim.
 func (n *Node) claimed(text []byte) (c engine.Claim, err error) {
 	token, rest, _ := bytes.Cut(text, []byte("\n"))
-	if err = json.Unmarshal(rest, &c); err == nil && (c.Run == "" || !tokenPattern.Match(token)) {
+	if err = json.Unmarshal(rest, &c); err == nil && (!runPattern.MatchString(c.Run) || !tokenPattern.Match(token)) {
 		err = fmt.Errorf("it names no run, or no token")
 	}
 	if err != nil {
 		return c, n.damaged("claim", err)
 	}
 	c.Token = string(token)
+	for _, text := range []*string{&c.Playbook, &c.Node, &c.By, &c.Folder} {
+		*text = clip(*text)
+	}
 	return c, nil
 }
 
@@ -195,7 +201,7 @@ func (n *Node) Ledger(ctx context.Context) (l engine.Ledger, err error) {
 			break
 		}
 		var o engine.Outcome
-		if err := json.Unmarshal(line, &o); err != nil || o.Run == "" || o.State == "" {
+		if err := json.Unmarshal(line, &o); err != nil || !runPattern.MatchString(o.Run) || o.State == "" {
 			return l, n.damaged("ledger", fmt.Errorf("line %d is no outcome of a run", i+1))
 		}
 		l.Outcomes = append(l.Outcomes, o)

@@ -108,15 +108,26 @@ func TestForeignRecord(t *testing.T) {
 		}
 		must(0, os.Remove(keep))
 		must(0, os.Rename(keep+"-real", keep))
-		for text, want := range map[string]string{"": "", "{}\n": "names no run", "TOKEN\n{\"run\":\"run-1\"}\n": "no token"} {
+		for text, want := range map[string]string{"": "", "{}\n": "unexpected end", "TOKEN\n{\"run\":\"run-1\"}\n": "names no run, or no token",
+			"ABCDEFGHIJKLMNOPQRSTUVWXYZ\n{\"run\":\"run-1; reboot\"}\n": "names no run, or no token"} {
 			writeFile(t, keep+"/claim", text)
 			_, err := n.Ledger(t.Context())
 			if want == "" && err == nil {
 				continue
 			}
-			if engine.CodeOf(err) != engine.Corrupt || !strings.Contains(err.Error(), keep+"/claim") {
+			if engine.CodeOf(err) != engine.Corrupt || !strings.Contains(err.Error(), keep+"/claim") || !strings.Contains(err.Error(), want) {
 				t.Errorf("a claim of %q: %v", text, err)
 			}
+		}
+		must(0, os.Remove(keep+"/claim"))
+		writeFile(t, keep+"/ledger", `{"run":"$(reboot)","state":"landed"}`+"\n")
+		if _, err := n.Ledger(t.Context()); engine.CodeOf(err) != engine.Corrupt || !strings.Contains(err.Error(), "line 1") {
+			t.Errorf("a ledger with a run of no such name: %v", err)
+		}
+		writeFile(t, keep+"/claim", "ABCDEFGHIJKLMNOPQRSTUVWXYZ\n"+`{"run":"run-1","by":"a\u001b]0;b\u202ec"}`+"\n")
+		os.Remove(keep + "/ledger")
+		if l, err := n.Ledger(t.Context()); err != nil || strings.ContainsAny(l.Claim.By, "\x1b\u202e") {
+			t.Errorf("what a terminal obeys: %v", err)
 		}
 		must(0, os.Remove(keep+"/claim"))
 		writeFile(t, keep+"/ledger", `{"run":"run-1","state":"landed"}`+"\nnonsense\n")
