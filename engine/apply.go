@@ -14,7 +14,7 @@ import (
 //   - nothing was written and the run has ended: Held (a gate), Stale, CannotVerify, Preflight,
 //     Security, Unreachable. Preflight is also the answer when all was in place already, and a check
 //     disproved it: there was nothing to roll back.
-//   - the node is as it was before: RolledBack.
+//   - the node is as it was before: RolledBack; Fired, when the node itself had undone the run.
 //   - the run is open and has to be resumed or rolled back: Interrupted, Conflict, Unknown, Busy,
 //     Locked, Corrupt, Incomplete, NotDurable.
 func (e *Engine) Apply(ctx context.Context, n Claimable, r *Run) error {
@@ -32,24 +32,30 @@ func (e *Engine) Apply(ctx context.Context, n Claimable, r *Run) error {
 	case !r.planned:
 		return p.untouched(&Problem{Code: Stale, What: "the run ended before its plan was on record", Next: "hcrun apply, again"})
 	}
+	return p.unlessFired(ctx, p.carry(ctx))
+}
+
+// carry goes on in the direction in which the run goes, from where its cursor stands.
+func (p *passage) carry(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return p.interrupted(ctx)
 	}
 	if err := p.hold(ctx); err != nil {
-		return p.unheld(ctx, err)
+		return p.unheld(ctx, "claim the node", err)
 	}
-	switch {
+	switch r := p.r; {
 	case r.falling():
 		return p.fall(ctx)
 	case r.disproven && !r.FirstWrite.IsZero():
 		return p.turn(ctx, "hcrun", r.failure(r.Failed[len(r.Failed)-1]))
 	}
-	if err = p.begin(ctx); err == nil {
+	err := p.begin(ctx)
+	if err == nil {
 		err = p.climb(ctx)
 	}
 	if d, ok := errors.AsType[*disproof](err); ok {
-		if r.FirstWrite.IsZero() {
-			return p.untouched(unproven(r, d))
+		if p.r.FirstWrite.IsZero() {
+			return p.untouched(unproven(p.r, d))
 		}
 		return p.turn(ctx, "hcrun", d.why)
 	}
@@ -74,6 +80,7 @@ type passage struct {
 	*Engine
 	n      Claimable
 	w      WritableNode // the same node, while it is claimed
+	sw     SwitchState  // of the run, as far as the node was asked
 	r      *Run
 	checks []Checker // by step, nil where a step has none
 }
@@ -119,7 +126,10 @@ func (p *passage) begin(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return p.interrupted(ctx)
 	}
-	return p.compare(ctx)
+	if err := p.compare(ctx); err != nil {
+		return err
+	}
+	return p.ready(ctx)
 }
 
 // compare looks, in one round trip, whether every path is as the run must have left it.

@@ -70,6 +70,8 @@ type Claimable interface {
 	// must be none. Errors: *ClaimedError when something else holds the node, *LostError when the outcome
 	// is unknown, a *Problem with code Preflight, Security or Busy when it could not be done.
 	Claim(ctx context.Context, c, over Claim) (WritableNode, error)
+	// Switch reads what became of the switch that was armed for a run.
+	Switch(ctx context.Context, run string) (Switch, error)
 	// Ledger reads what the node has on record. An error of code Corrupt is a record that makes no sense.
 	Ledger(ctx context.Context) (Ledger, error)
 }
@@ -96,7 +98,7 @@ func (p *passage) hold(ctx context.Context) error {
 		return err
 	}
 	p.w = w
-	return nil
+	return p.undecided(ctx)
 }
 
 // alone asks whether others have begun since the guards were asked. Of two operators who begin at the same
@@ -149,18 +151,24 @@ func (e *Engine) Abandon(ctx context.Context, n Claimable, r *Run, user, reason 
 	if n != nil {
 		p := &passage{Engine: e, n: n, r: r}
 		err := p.hold(ctx)
+		if f, ok := errors.AsType[*firedError](err); ok {
+			end.Left, err = f.left, nil
+		}
 		if err == nil {
 			return p.finish(ctx, Event{Kind: EvAbandoned, End: &end}, Abandoned)
 		}
 		if held, ok := errors.AsType[*ClaimedError](err); !ok || held.By.Run == r.ID {
-			return p.unheld(ctx, err) // another's claim stays; the same run in other hands is not given up from here
+			return p.unheld(ctx, "claim the node", err) // another's claim stays; the same run in other hands is not given up from here
 		}
 	}
 	return e.record(r, Event{Kind: EvAbandoned, End: &end})
 }
 
 // unheld is what becomes of a run that cannot have its node.
-func (p *passage) unheld(ctx context.Context, err error) error {
+func (p *passage) unheld(ctx context.Context, doing string, err error) error {
+	if is[*firedError](err) {
+		return err
+	}
 	end := p.pause
 	if p.r.FirstWrite.IsZero() {
 		end = p.untouched
@@ -176,7 +184,7 @@ func (p *passage) unheld(ctx context.Context, err error) error {
 		}
 		return end(&problem)
 	}
-	return p.blind(ctx, "claim the node", err)
+	return p.blind(ctx, doing, err)
 }
 
 // release gives the node up. What came of the run is in the node's ledger before its own journal says so, and
@@ -209,7 +217,7 @@ func (p *passage) finish(ctx context.Context, ev Event, s State) error {
 	}
 	if err := p.release(ctx, o); err != nil {
 		if held, ok := errors.AsType[*ClaimedError](err); ok {
-			return p.pause(locked(p.r, held))
+			return p.fenced(ctx, held)
 		}
 		return p.pause(unknown(p.r, "write the outcome into the node's ledger", err))
 	}

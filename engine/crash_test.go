@@ -65,6 +65,24 @@ func journeys(steps func() []engine.Step) []journey {
 			}
 			return w
 		}, apply, engine.RolledBk, true},
+		{"takeover", func() *world {
+			w := newWorld(steps()...)
+			w.light(&enginetest.Fuse{At: 60})
+			enginetest.Survive(func() { _, _ = w.apply(ctx) })
+			w.light(nil)
+			held := must2(w.node.Ledger(ctx)).Claim
+			must2(w.node.Claim(ctx, engine.Claim{Run: "another", Holder: engine.Holder{By: "somebody@there", Store: "there"}}, *held))
+			return w
+		}, func(w *world) error {
+			r := must2(engine.Fold(w.journal.Durable()))
+			if !r.Open() {
+				return nil
+			}
+			if _, err := w.engine().TakeOver(ctx, w.node, r, "me@here", "they are gone"); err != nil {
+				return err
+			}
+			return w.engine().Resume(ctx, w.node, r, "me@here")
+		}, engine.Landed, true},
 		{"rollback of a landed run", func() *world {
 			w := newWorld(steps()...)
 			if _, err := w.apply(ctx); err != nil {
@@ -179,7 +197,7 @@ func (h *hits) add(fuses ...*enginetest.Fuse) {
 	}
 }
 
-// callSites lists every call of the journal and of a node's Look and Put in package engine, from its
+// callSites lists every call in package engine of the journal and of what changes or looks at a node, from its
 // syntax tree.
 func callSites(t *testing.T) map[string]bool {
 	t.Helper()
@@ -201,7 +219,7 @@ func callSites(t *testing.T) map[string]bool {
 			if call, ok := n.(*ast.CallExpr); ok {
 				if sel, ok := call.Fun.(*ast.SelectorExpr); ok {
 					switch sel.Sel.Name {
-					case "Append", "Keep", "Put", "Look":
+					case "Append", "Keep", "Put", "Look", "Claim", "Release", "Arm":
 						sites[fmt.Sprintf("%s:%d", entry.Name(), fset.Position(sel.Sel.Pos()).Line)] = true
 					}
 				}

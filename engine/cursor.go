@@ -71,7 +71,7 @@ func (r *Run) pass(op OpEvent) {
 // failed), so the way down begins with it; what is above it has not.
 func (r *Run) turn() {
 	if r.falling() {
-		r.State = Undoing
+		r.State, r.InDoubt = Undoing, false // who turns it again says anew what it is about to write
 		return
 	}
 	switch {

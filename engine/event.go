@@ -19,6 +19,7 @@ type Event struct {
 	Gate     *GateEvent    `json:"gate,omitempty"` // gate
 	End      *End          `json:"end,omitempty"`  // turned, paused, landed, rolled-back, incomplete
 	Ack      *Ack          `json:"ack,omitempty"`
+	Armed    *ArmEvent     `json:"armed,omitempty"`
 }
 
 // EventKind names what happened.
@@ -32,6 +33,7 @@ const (
 	EvResumed    EventKind = "resumed"     // somebody took it up again
 	EvGate       EventKind = "gate"        // a gate answered
 	EvMarked     EventKind = "marked"      // a check remembered what "new" will mean
+	EvArmed      EventKind = "armed"       // the node undoes the run by itself, unless that is put off or confirmed
 	EvIntent     EventKind = "intent"      // a write is about to leave
 	EvSettled    EventKind = "settled"     // the write is acknowledged, or was there already
 	EvChecking   EventKind = "checking"    // a check begins
@@ -59,8 +61,10 @@ type Opened struct {
 	User      string            `json:"user"` // who runs hcrun, user@host
 	Version   string            `json:"version"`
 	Inputs    map[string]string `json:"inputs,omitempty"`
-	Zone      string            `json:"zone,omitempty"` // the schedule's time zone
-	Pace      float64           `json:"pace,omitempty"` // of a lab
+	Zone      string            `json:"zone,omitempty"`   // the schedule's time zone
+	Pace      float64           `json:"pace,omitempty"`   // of a lab
+	Within    Duration          `json:"within,omitempty"` // how long the node waits for a confirmation; 0: it has no switch
+	Off       string            `json:"off,omitempty"`    // why it has none
 	Gates     []PlannedGate     `json:"gates,omitempty"`
 	Hidden    *Content          `json:"hidden,omitempty"` // for Veil.Unpack; kept sealed
 }
@@ -113,9 +117,15 @@ type End struct {
 	Code    Code     `json:"code,omitempty"`
 	Changed bool     `json:"changed,omitempty"` // landed: something was written
 	Clean   bool     `json:"clean,omitempty"`   // landed: nothing was out of the ordinary
-	Left    []string `json:"left,omitempty"`    // rolled-back: paths that were kept because others have filled them
+	Left    []string `json:"left,omitempty"`    // rolled-back: paths that were kept because others have filled them; turned by the switch: what it left, and why
 	User    string   `json:"user,omitempty"`    // resumed, abandoned
-	By      string   `json:"by,omitempty"`      // turned: "hcrun" after a failed check, or the operator
+	By      string   `json:"by,omitempty"`      // turned: "hcrun" after a failed check, "switch", or the operator
+}
+
+// ArmEvent is a switch that was armed.
+type ArmEvent struct {
+	Until time.Time `json:"until"`          // when it fires, by the clock of whoever armed it
+	Weak  bool      `json:"weak,omitempty"` // it would not survive a reboot of the node
 }
 
 // Ack is an operator's word that an eventful run was looked at.

@@ -59,6 +59,8 @@ func (r *Run) step(e Event) error {
 		r.end(e)
 	case EvAck:
 		r.Acked = e.Ack
+	case EvArmed:
+		r.Armed = e.Armed
 	}
 	return nil
 }
@@ -136,7 +138,7 @@ func (r *Run) end(e Event) {
 	r.LastEnd = e.End
 	switch e.Kind {
 	case EvTurned:
-		if r.Turned == nil || !r.falling() {
+		if r.Turned == nil || !r.falling() || e.End.By == bySwitch {
 			r.Turned = e.End
 		}
 		r.turn()
@@ -162,7 +164,7 @@ func (r *Run) fits(e Event) error {
 	case (e.Kind == EvOpened) != (r.ID == ""):
 		return errors.New("a run is opened first, and once")
 	case e.Kind == EvOpened && e.Opened == nil, e.Kind == EvOverride && e.Override == nil,
-		e.Kind == EvGate && e.Gate == nil, e.Kind == EvAck && e.Ack == nil:
+		e.Kind == EvGate && e.Gate == nil, e.Kind == EvAck && e.Ack == nil, e.Kind == EvArmed && e.Armed == nil:
 		return errors.New("says nothing")
 	case e.Kind == EvPlanned && r.planned:
 		return errors.New("a run is planned once")
@@ -170,7 +172,7 @@ func (r *Run) fits(e Event) error {
 	switch e.Kind {
 	case EvOpened, EvPlanned, EvOverride, EvGate, EvAck:
 		return nil
-	case EvResumed, EvPaused, EvRolledBack, EvIncomplete, EvAbandoned:
+	case EvResumed, EvPaused, EvRolledBack, EvIncomplete, EvAbandoned, EvArmed:
 		if !r.Open() {
 			return fmt.Errorf("the run is %s", r.State)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"time"
 )
 
 // Look reports what is at some paths of a node, in the order of the paths, in one round trip. It
@@ -31,9 +32,17 @@ type Node interface {
 // holds one.
 type WritableNode interface {
 	Node
-	// Release gives the claim up, durably. o, unless it is nil, is in the node's ledger before. Errors:
+	// Release confirms the run's switch, if one is armed, and gives the claim up, durably. o, unless it is nil, is
+	// in the node's ledger before. The copies of what was there stay on the node when the run has landed. Errors:
 	// *ClaimedError when the claim is no longer ours, *LostError, a *Problem as Put's.
 	Release(ctx context.Context, o *Outcome) error
+	// Arm makes the node put back what is listed, in that order, once so much time has passed without a
+	// Release or another Arm: a switch that nobody is needed for. It returns only after the node has the copies that it
+	// needs and has begun to wait. weak says that it would not survive a reboot. A switch that is armed for the run
+	// that holds the claim, or was confirmed, is armed anew with the copies that it has. When it fires, the claim is no
+	// longer ours. Errors: *ClaimedError, *LostError, a *Problem as Put's, one of code Stale when what is to be copied
+	// is not there.
+	Arm(ctx context.Context, within time.Duration, all []Restore) (weak bool, err error)
 	// Put makes what is at c.At become c.After, only if c.Before is there now (compare-and-swap), and
 	// returns nil only after the node has acknowledged, by hash, that c.After stands there durably.
 	// When c.After is there already it does nothing and returns nil.

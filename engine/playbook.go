@@ -16,6 +16,7 @@ type Playbook struct {
 	Hosts       string // group or pattern of the inventory
 	Schedule    Schedule
 	Gates       []Gate
+	Confirm     Confirm
 	Steps       []Step
 	// Inputs are the hashes of all that made this playbook: its file, the files it reads, its variables.
 	// Two nodes of one rollout must have the same.
@@ -93,7 +94,7 @@ func (pb *Playbook) Prepare(files fs.FS) error {
 	if !ValidName(pb.Name) {
 		errs = append(errs, fmt.Errorf("%q cannot name a playbook", pb.Name))
 	}
-	errs = append(errs, pb.Schedule.Validate(), pb.Fits())
+	errs = append(errs, pb.Schedule.Validate(), pb.Fits(), pb.Confirms())
 	seen := map[string]bool{}
 	prepare := func(i int, gate bool, name string, t Task) {
 		if t == nil {

@@ -22,6 +22,7 @@ const (
 	RolledBack     Code = 21 // verification failed, rolled back and verified
 	Incomplete     Code = 22 // rollback incomplete
 	Unknown        Code = 23 // outcome unknown
+	Fired          Code = 24 // the node's dead-man's switch has undone the run
 	Operator       Code = 25 // needs the operator
 	NotDurable     Code = 30 // the journal cannot be written
 	Corrupt        Code = 31 // the journal is damaged or of an unknown version

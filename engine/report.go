@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // The Problems that a run can end with, or stop at. What says what was being done and what is in the
@@ -28,10 +29,22 @@ func situation(r *Run) string {
 		return fmt.Sprintf("%d of %d changes are still to be undone on %s; no other node may start", done, all, r.Node)
 	}
 	s := fmt.Sprintf("%d of %d changes stand on %s, not verified; no other node may start", done, all, r.Node)
+	if r.Armed != nil {
+		s += "; unless it is resumed before, the node undoes them by itself at " + r.clockTime(r.Armed.Until)
+	}
 	if r.InDoubt {
 		s += "; whether " + r.change(r.Next).At + " was written is in doubt, resume finds out"
 	}
 	return s
+}
+
+// clockTime is a moment as the run's zone has it.
+func (r *Run) clockTime(t time.Time) string {
+	zone, err := time.LoadLocation(r.Zone)
+	if err != nil {
+		zone = time.UTC
+	}
+	return t.In(zone).Format("15:04:05 MST")
 }
 
 // goOn are the commands that take an open run further.
@@ -170,6 +183,17 @@ func rolledBack(r *Run) *Problem {
 		Code: RolledBack, What: what.String(), Now: now,
 		Next: "hcrun show " + r.ID + "; once the cause is known, hcrun ack " + r.ID + " --reason TEXT",
 	}
+}
+
+// fired is a run that the node has undone by itself, and that was seen to be undone.
+func fired(r *Run) *Problem {
+	p := rolledBack(r)
+	p.Code = Fired
+	p.What = "the dead-man's switch of " + r.Node + " has fired: run " + r.ID + " was not confirmed in time, and the node has undone it by itself"
+	if len(r.Turned.Left) > 0 {
+		p.What += "\nnot put back by the node: " + strings.Join(r.Turned.Left, "; ")
+	}
+	return p
 }
 
 // notReproven is a node whose files are back, but not seen to work.

@@ -24,14 +24,20 @@ func (e *Engine) Rollback(ctx context.Context, n Claimable, r *Run, by, why stri
 	if err != nil {
 		return err
 	}
+	return p.unlessFired(ctx, p.goBack(ctx, by, why))
+}
+
+// goBack turns the run, unless it goes down already, and goes there.
+func (p *passage) goBack(ctx context.Context, by, why string) error {
+	r := p.r
 	if r.falling() {
 		if err := p.hold(ctx); err != nil {
-			return p.unheld(ctx, err)
+			return p.unheld(ctx, "claim the node", err)
 		}
 		if err := p.record(r, Event{Kind: EvResumed, End: &End{User: by}}); err != nil {
 			return err
 		}
-		return p.descend(ctx)
+		return p.down(ctx)
 	}
 	if r.State == Landed {
 		if err := p.stands(ctx); err != nil {
@@ -39,8 +45,8 @@ func (e *Engine) Rollback(ctx context.Context, n Claimable, r *Run, by, why stri
 		}
 	}
 	if err := p.hold(ctx); err != nil {
-		if r.Open() {
-			return p.unheld(ctx, err)
+		if r.Open() || is[*firedError](err) {
+			return p.unheld(ctx, "claim the node", err)
 		}
 		if held, ok := errors.AsType[*ClaimedError](err); ok {
 			return locked(r, held)
@@ -58,7 +64,16 @@ func (e *Engine) Rollback(ctx context.Context, n Claimable, r *Run, by, why stri
 	if err := p.record(r, Event{Kind: EvTurned, End: &End{By: by, Why: why}}); err != nil {
 		return err
 	}
-	return p.descend(ctx)
+	return p.down(ctx)
+}
+
+// down is descend for whoever asked for it. Whoever asked for what the node had done by itself before is told.
+func (p *passage) down(ctx context.Context) error {
+	err := p.descend(ctx)
+	if err == nil && p.r.Fired() {
+		return fired(p.r)
+	}
+	return err
 }
 
 // stands looks whether what a landed run left is still there.
@@ -99,7 +114,10 @@ func (p *passage) fall(ctx context.Context) error {
 	if err := p.descend(ctx); err != nil {
 		return err
 	}
-	if p.r.Turned != nil && p.r.Turned.By != "hcrun" {
+	switch {
+	case p.r.Fired():
+		return fired(p.r)
+	case p.r.Turned != nil && p.r.Turned.By != "hcrun":
 		return nil
 	}
 	return rolledBack(p.r)
@@ -108,6 +126,9 @@ func (p *passage) fall(ctx context.Context) error {
 // descend undoes the operations below the cursor in exact reverse order, each with the checks that
 // belong to it, and looks at all of them at the end.
 func (p *passage) descend(ctx context.Context) error {
+	if err := p.extend(ctx); err != nil {
+		return err
+	}
 	for {
 		if ctx.Err() != nil {
 			return p.interrupted(ctx)
@@ -144,9 +165,12 @@ func (p *passage) undo(ctx context.Context, op Op) error {
 		return p.incomplete(corrupt(p.r, c, w.blob))
 	}
 	if held, ok := errors.AsType[*ClaimedError](w.err); ok {
-		return p.pause(locked(p.r, held))
+		return p.fenced(ctx, held)
 	}
 	if gone, ok := errors.AsType[*ConflictError](w.err); ok {
+		if err := p.byItself(ctx); err != nil {
+			return err
+		}
 		return p.incomplete(conflict(p.r, c.At, []Image{c.Before, c.After}, gone.Got))
 	}
 	return p.incomplete(unknown(p.r, "restore "+c.At, w.err))
@@ -169,7 +193,7 @@ func (p *passage) remark(ctx context.Context, op Op, c Change) error {
 	for _, i := range steps {
 		check := Op{i, len(p.r.Steps[i].Changes)}
 		e := p.op(check)
-		if c.After.Matches(got) {
+		if c.After.Matches(got) && !p.r.Fired() {
 			e.Skip = true // the change never happened: there is nothing to wait for
 		} else {
 			v := p.voice(ctx, check)

@@ -64,10 +64,10 @@ func TestOrder(t *testing.T) {
 	w := newWorld(short()...)
 	w.oracle.Check = failing("events")
 	_, _ = w.apply(t.Context())
-	want := strings.Fields(`opened planned marked marked
+	want := strings.Fields(`opened planned marked marked armed
 		intent settled intent settled checking said checked
 		checking said evidence evidence evidence failed turned
-		marked intent settled checking said checked intent settled rolled-back`)
+		armed marked intent settled checking said checked intent settled rolled-back`)
 	var got []string
 	for _, e := range w.shown {
 		got = append(got, string(e.Kind))

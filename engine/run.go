@@ -70,6 +70,7 @@ type Run struct {
 	Changed      bool // something was written by this run
 	Clean        bool // landed, and nothing was out of the ordinary
 	Acked        *Ack
+	Armed        *ArmEvent // the node's switch, as it was armed last
 	LastEnd      *End
 	Turned       *End // why and by whom the run was pointed down, nil while it goes up
 

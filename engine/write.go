@@ -21,9 +21,12 @@ func (p *passage) write(ctx context.Context, op Op) error {
 		return p.pause(corrupt(p.r, c, w.blob))
 	}
 	if held, ok := errors.AsType[*ClaimedError](w.err); ok {
-		return p.pause(locked(p.r, held))
+		return p.fenced(ctx, held)
 	}
 	if gone, ok := errors.AsType[*ConflictError](w.err); ok {
+		if err := p.byItself(ctx); err != nil {
+			return err
+		}
 		return p.pause(conflict(p.r, c.At, []Image{c.Before, c.After}, gone.Got))
 	}
 	problem, ok := errors.AsType[*Problem](w.err)

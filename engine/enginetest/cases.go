@@ -155,7 +155,7 @@ func binary(size int) string {
 }
 
 func cases() []testCase {
-	return slices.Concat(claimCases(), putCases(), keepCases(), refusals(), lookCases())
+	return slices.Concat(claimCases(), switchCases(), putCases(), keepCases(), refusals(), lookCases())
 }
 
 // claimCases are about who may write, and what stays on record.

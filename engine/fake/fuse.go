@@ -15,6 +15,8 @@ type Fuse struct {
 	At int
 	// Trace makes it remember which calls of package engine were points.
 	Trace bool
+	// Do, when set, is what happens at that point instead of the end of the process.
+	Do func()
 
 	mu    sync.Mutex
 	n     int
@@ -54,6 +56,12 @@ func (f *Fuse) burn(point string) {
 			f.sites = map[string]bool{}
 		}
 		f.sites[site()] = true
+	}
+	if f.Do != nil {
+		if f.n == f.At {
+			f.Do()
+		}
+		return
 	}
 	if f.blown || f.n == f.At {
 		f.blown = true

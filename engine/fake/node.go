@@ -37,11 +37,13 @@ type Node struct {
 	// Writable is cleared while only planning is allowed: a Put then is a violation.
 	Writable bool
 
-	// OnClaim, when set, is asked before a claim or a release ("claim", "release"), and can fail it.
+	// OnClaim, when set, is asked before a claim, a release, or an arming ("claim", "release", "arm"), and can
+	// fail it.
 	OnClaim func(what string) error
 
 	name       string
 	ledger     engine.Ledger
+	switches   map[string]*deadman
 	mu         sync.Mutex
 	tree       map[string]entry
 	looks      int
@@ -158,9 +160,10 @@ func (n *Node) Claim(ctx context.Context, c, over engine.Claim) (engine.Writable
 	n.mu.Lock()
 	c.Token = rand.Text()
 	n.ledger.Claim = &c
+	n.decideOthers(c.Run)
 	n.mu.Unlock()
 	n.Fuse.burn("after claim")
-	return &held{n, c.Token}, nil
+	return &held{n, c.Token, c.Run}, nil
 }
 
 // Ledger implements engine.Claimable.
@@ -207,6 +210,7 @@ func (n *Node) holds(token string) error {
 type held struct {
 	*Node
 	token string
+	run   string
 }
 
 var _ engine.WritableNode = (*held)(nil)
@@ -221,6 +225,7 @@ func (h *held) Release(ctx context.Context, o *engine.Outcome) error {
 	}
 	h.mu.Lock()
 	h.ledger.Claim = nil
+	h.confirm(h.run, o != nil && o.State != engine.RolledBk)
 	if o != nil {
 		h.ledger.Outcomes = append(h.ledger.Outcomes, *o)
 	}

@@ -33,6 +33,7 @@ func (c Config) keep() string {
 type held struct {
 	*Node
 	token string
+	run   string
 }
 
 var _ engine.WritableNode = (*held)(nil)
@@ -52,6 +53,9 @@ func (n *Node) Claim(ctx context.Context, c, over engine.Claim) (engine.Writable
 	if err == nil {
 		err = checkPath(n.config.keep())
 	}
+	if err == nil && !runPattern.MatchString(c.Run) {
+		err = fmt.Errorf("%q cannot be the name of a run", c.Run)
+	}
 	if err != nil {
 		return nil, n.config.preflight(err, "claim %s: %v", n.Name(), err)
 	}
@@ -59,10 +63,10 @@ func (n *Node) Claim(ctx context.Context, c, over engine.Claim) (engine.Writable
 	if over.Token != "" {
 		old = over.Token
 	}
-	if err := n.record(ctx, "claim", append(text, '\n'), n.config.keep(), token, old); err != nil {
+	if _, err := n.record(ctx, "claim", append(text, '\n'), n.config.keep(), token, old, c.Run); err != nil {
 		return nil, err
 	}
-	return &held{n, token}, nil
+	return &held{n, token, c.Run}, nil
 }
 
 // Release gives the claim up; see engine.WritableNode.
@@ -75,11 +79,25 @@ func (h *held) Release(ctx context.Context, o *engine.Outcome) error {
 		}
 		line = append(line, '\n')
 	}
-	return h.record(ctx, "release", line, h.config.keep(), h.token)
+	how := "gone"
+	switch {
+	case o == nil:
+	case o.State == engine.Landed:
+		how = "landed"
+	case o.State != engine.RolledBk:
+		how = "kept"
+	}
+	_, err := h.record(ctx, "release", line, h.config.keep(), h.token, h.run, how)
+	return err
 }
 
-// record has one exchange that changes the node's record.
-func (n *Node) record(ctx context.Context, verb string, text []byte, words ...string) error {
+// record has one exchange that changes the node's record; it returns what the worker says of it.
+func (n *Node) record(ctx context.Context, verb string, text []byte, words ...string) (string, error) {
+	return n.recorded(ctx, verb, func(bool) ([]byte, []string) { return text, words })
+}
+
+// recorded is record with what depends on whether the node has SELinux labels.
+func (n *Node) recorded(ctx context.Context, verb string, request func(labels bool) ([]byte, []string)) (string, error) {
 	op := verb + " of " + n.Name()
 	limit, cancel := context.WithTimeoutCause(ctx, patience(0), errPatience)
 	defer cancel()
@@ -87,6 +105,7 @@ func (n *Node) record(ctx context.Context, verb string, text []byte, words ...st
 	var by []byte
 	err := n.ask(limit, op, func(w *worker) error {
 		var payload io.Reader
+		text, words := request(w.labels)
 		if len(text) > 0 {
 			payload = bytes.NewReader(text)
 		}
@@ -98,25 +117,28 @@ func (n *Node) record(ctx context.Context, verb string, text []byte, words ...st
 			return err
 		}
 		switch r.status {
-		case statusDone, statusFailed, statusRefused, statusBusy, statusClaimed:
+		case statusDone, statusFailed, statusRefused, statusConflict, statusBusy, statusClaimed:
 			return nil
 		}
 		return errGarbled
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	switch r.status {
 	case statusDone:
-		return nil
+		return r.text, nil
 	case statusClaimed, statusBusy:
-		return n.elsewhere(op, r, by)
+		return "", n.elsewhere(op, r, by)
 	}
 	p := n.config.preflight(nil, "%s: %s: %s", op, n.config.keep(), plainly(clip(r.text))).(*engine.Problem)
-	if r.status == statusRefused {
+	switch r.status {
+	case statusRefused:
 		p.Code = engine.Security
+	case statusConflict:
+		p.Code = engine.Stale
 	}
-	return p
+	return "", p
 }
 
 // plainly puts what most often is in the way in front.

@@ -156,6 +156,7 @@ func (c putCase) run(t *testing.T, on *Node, base string) {
 func TestConformance(t *testing.T) {
 	for name, shell := range shells(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			n := serve(t, &server{shell: shell}).connect(t)
 			enginetest.TestNode(t, func(t *testing.T) (engine.Claimable, enginetest.Ground) {
 				d := folder(t)

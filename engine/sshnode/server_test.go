@@ -90,7 +90,7 @@ func serve(t *testing.T, s *server) *server {
 	dir := t.TempDir()
 	port := s.listener.Addr().(*net.TCPAddr).Port
 	s.config = Config{Name: "master1", Host: "127.0.0.1", Port: port, User: "root", ConnectTimeout: 20 * time.Second,
-		Identities: []string{filepath.Join(dir, "id")}, KnownHosts: []string{filepath.Join(dir, "known_hosts")}, Keep: filepath.Join(dir, "record")}
+		Identities: []string{filepath.Join(dir, "id")}, KnownHosts: []string{filepath.Join(dir, "known_hosts")}, Keep: filepath.Join(dir, "record"), WeakSwitch: true}
 	writeFile(t, s.config.Identities[0], string(key))
 	writeFile(t, s.config.KnownHosts[0], knownhosts.Line([]string{s.listener.Addr().String()}, s.host.PublicKey())+"\n")
 	sc := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, k ssh.PublicKey) (*ssh.Permissions, error) {

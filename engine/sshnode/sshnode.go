@@ -32,6 +32,8 @@ type Config struct {
 
 	// Keep is the folder on the node with its claim and ledger; "" is /var/lib/hcrun. Its parent has to exist.
 	Keep string
+	// WeakSwitch accepts a node without systemd, whose switch would not survive a reboot.
+	WeakSwitch bool
 
 	// Jump are the hosts on the way, the one to connect to first in front; what they say of Jump and Become
 	// does not count.

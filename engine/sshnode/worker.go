@@ -26,7 +26,16 @@ import (
 // else by one record. Anything else on the stream ends the worker: its outcome is then unknown.
 
 //go:embed worker.sh
-var script string
+var workerSource string
+
+//go:embed files.sh
+var filesSource string
+
+// script is what runs on the node.
+var script = withFiles(workerSource)
+
+// withFiles puts the functions for files where a script wants them.
+func withFiles(s string) string { return strings.Replace(s, "#files#\n", filesSource, 1) }
 
 // worker is the script running on the node.
 type worker struct {
