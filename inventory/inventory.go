@@ -41,13 +41,17 @@ type Host struct {
 	ConnectTimeout time.Duration
 	FailureDomain  string // hosts of one domain may fail together: a rack, a zone
 	Vars           map[string]any
-	Switch         string
+	Switch         string // WeakSwitch, or ""
 	Groups         []string
 
 	// From says who gave a setting, by the name of its attribute: FromHost, FromDefaults, FromJump or
 	// FromSSH. What nobody gave is hcrun's own.
 	From map[string]string
 }
+
+// WeakSwitch is the Switch of a host that has no systemd: its dead-man's switch does not survive a reboot, and the
+// inventory accepts that.
+const WeakSwitch = "weak"
 
 // Who gave a setting.
 const (

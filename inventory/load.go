@@ -209,7 +209,7 @@ func (l *loading) host(b *hclsyntax.Block) {
 	var own reach
 	l.decode(b, &hb, &own)
 	l.checkReach(b, own)
-	if hb.Switch != "" && hb.Switch != "weak" {
+	if hb.Switch != "" && hb.Switch != WeakSwitch {
 		l.report(b.Body.Attributes["switch"].Expr.Range(), fmt.Sprintf("switch is %q", hb.Switch), `write "weak" for a host without systemd, or leave it out`)
 	}
 	h := Host{Name: b.Labels[0], Address: hb.Address, FailureDomain: hb.FailureDomain, Switch: hb.Switch}

@@ -66,25 +66,31 @@ func (n Node) value() cty.Value {
 // evaluated is a playbook for one node, or for none yet.
 type evaluated struct {
 	schedule engine.Schedule
+	confirm  engine.Confirm
 	steps    []made
 	gates    []made
 }
 
 func (f *File) evaluate(node cty.Value) (evaluated, hcl.Diagnostics) {
 	f.base.Budget.Renew()
-	m, schedule, diags := f.make(f.body, f.vars, node)
-	return evaluated{schedule: schedule, steps: m.steps, gates: m.gates}, diags
+	m, head, diags := f.make(f.body, f.vars, node)
+	head.steps, head.gates = m.steps, m.gates
+	return head, diags
 }
 
-// make evaluates one file and those that it includes. A schedule and secrets are the playbook's own.
-func (f *File) make(p *part, vars, node cty.Value) (*making, engine.Schedule, hcl.Diagnostics) {
+// make evaluates one file and those that it includes. A schedule, a confirm block and secrets are the playbook's own.
+func (f *File) make(p *part, vars, node cty.Value) (*making, evaluated, hcl.Diagnostics) {
 	scope := f.base.With("var", vars).With("node", node)
 	if p.include == nil {
 		scope = scope.With("secret", f.secret)
 	}
 	locals, diags := evaluateLocals(p.locals, scope)
 	scope = scope.With("local", locals)
-	schedule, more := decodeSchedule(p.schedule, scope)
+	var head evaluated
+	var more hcl.Diagnostics
+	head.schedule, more = decodeSchedule(p.schedule, scope)
+	diags = append(diags, more...)
+	head.confirm, more = decodeConfirm(p.confirm, scope)
 	diags = append(diags, more...)
 	if p.schedule != nil {
 		f.schedule = lang.Generated(p.schedule, scope)
@@ -100,12 +106,12 @@ func (f *File) make(p *part, vars, node cty.Value) (*making, engine.Schedule, hc
 			f.included(m, b, node)
 		}
 	}
-	return m, schedule, p.within(append(diags, m.diags...))
+	return m, head, p.within(append(diags, m.diags...))
 }
 
 // playbook is the engine's form of the steps and gates that are wanted, with what each was made from.
 func (f *File) playbook(e evaluated, wanted func(made) bool) (pb *engine.Playbook, steps, gates []made) {
-	pb = &engine.Playbook{Name: f.Name(), Description: f.header.Description, Hosts: f.header.Hosts, Schedule: e.schedule, Secrets: slices.Clone(f.secrets)}
+	pb = &engine.Playbook{Name: f.Name(), Description: f.header.Description, Hosts: f.header.Hosts, Schedule: e.schedule, Confirm: e.confirm, Secrets: slices.Clone(f.secrets)}
 	for _, m := range e.steps {
 		if wanted(m) {
 			pb.Steps, steps = append(pb.Steps, m.step), append(steps, m)
@@ -122,12 +128,12 @@ func (f *File) playbook(e evaluated, wanted func(made) bool) (pb *engine.Playboo
 // tryPrepare lets every task that does not depend on the node check itself and its files. The others
 // are asked only for the files that they read: what they say waits until their fields are filled.
 func (f *File) tryPrepare(e evaluated) hcl.Diagnostics {
-	schedule := e.schedule
-	e.schedule = engine.Schedule{} // checked already
+	schedule, confirm := e.schedule, e.confirm
+	e.schedule, e.confirm = engine.Schedule{}, engine.Confirm{} // checked already, or below
 	pb, steps, gates := f.playbook(e, func(m made) bool { return m.known })
 	diags := f.explained(pb.Prepare(f.files), steps, gates)
-	pb.Schedule = schedule
-	diags = append(diags, f.explained(pb.Fits(), steps, gates)...)
+	pb.Schedule, pb.Confirm = schedule, confirm
+	diags = append(diags, f.explained(errors.Join(pb.Fits(), pb.Confirms()), steps, gates)...)
 	for _, m := range e.steps {
 		if p, ok := m.step.Task.(engine.Preparer); ok && !m.known {
 			_ = p.Prepare(f.files)
@@ -163,6 +169,10 @@ func (f *File) explained(err error, steps, gates []made) hcl.Diagnostics {
 	for _, one := range flatten(err) {
 		if _, ok := errors.AsType[*engine.ScheduleError](one); ok {
 			diags = append(diags, scheduleDiag(f.schedule, one))
+			continue
+		}
+		if e, ok := errors.AsType[*engine.ConfirmError](one); ok {
+			diags = append(diags, confirmDiag(f.body.confirm, e))
 			continue
 		}
 		step, ok := errors.AsType[*engine.StepError](one)

@@ -14,6 +14,7 @@ import (
 type skeleton struct {
 	playbook  *hclsyntax.Block
 	schedule  *hclsyntax.Block
+	confirm   *hclsyntax.Block
 	variables []*hclsyntax.Block
 	secrets   []*hclsyntax.Block
 	locals    []*hclsyntax.Attribute
@@ -62,6 +63,8 @@ func attributeBelongs(name string) string {
 		return `it belongs into playbook "NAME" { ... }`
 	case "order", "soak", "per_day", "timezone", "window":
 		return "it belongs into schedule { ... }"
+	case "within", "off":
+		return "it belongs into confirm { ... }"
 	}
 	return "values for many places belong into locals { ... }; those that are given from outside into variable \"NAME\" { ... }"
 }
@@ -74,6 +77,7 @@ func blockTypes() map[string]string {
 		"secret":   `secret "NAME" { ... }`,
 		"locals":   `locals { ... }`,
 		"schedule": `schedule { ... }`,
+		"confirm":  `confirm { ... }`,
 		"gate":     `gate "KIND" "NAME" { ... }`,
 		"task":     `task "KIND" "NAME" { ... }`,
 		"include":  `include "FILE" { ... }, or include "FILE" "NAME" { ... }, whose steps are called NAME.STEP`,
@@ -107,7 +111,7 @@ func (s *splitting) block(b *hclsyntax.Block) {
 		s.report(b.DefRange(), "a file that is included has no secrets", "declare a variable in it, and give it the playbook's secret: vars = { NAME = secret.NAME }")
 		return
 	}
-	if s.included && (b.Type == "playbook" || b.Type == "schedule") {
+	if s.included && (b.Type == "playbook" || b.Type == "schedule" || b.Type == "confirm") {
 		s.report(b.DefRange(), fmt.Sprintf("a file that is included has no %s block", b.Type), "the playbook that includes it has it; to share the steps of two playbooks, move them into a file without a playbook block that both include")
 		return
 	}
@@ -119,6 +123,10 @@ func (s *splitting) block(b *hclsyntax.Block) {
 	case "schedule":
 		if s.once(b, "schedule", "a playbook has one schedule") {
 			s.schedule = b
+		}
+	case "confirm":
+		if s.once(b, "confirm", "a playbook has one confirm block") {
+			s.confirm = b
 		}
 	case "variable":
 		if s.identifier(b.Labels[0], b.LabelRanges[0]) && s.once(b, lang.Header(b), "a variable is declared once") {

@@ -232,7 +232,7 @@ func (ro *rollout) carryOut(ctx context.Context, it intent, overrides []engine.O
 // opened is what a run is, for its journal.
 func (ro *rollout) opened(it intent, zone string) engine.Opened {
 	o := engine.Opened{Playbook: it.book.Name, Source: ro.source, Inventory: ro.inv.Path, Node: it.host.Name, Address: ro.address(it.host),
-		Group: it.book.Hosts, User: me(), Version: version(), Inputs: it.book.Inputs, Zone: zone, Gates: it.gates}
+		Group: it.book.Hosts, User: me(), Version: version(), Inputs: it.book.Inputs, Zone: zone, Gates: it.gates, Within: it.book.Within(), Off: it.book.Confirm.Off}
 	if ro.lab != nil {
 		o.Pace = ro.lab.Pace
 	}

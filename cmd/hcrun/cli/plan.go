@@ -6,6 +6,7 @@ import (
 
 	"github.com/hcrun/hcrun/cmd/hcrun/ui"
 	"github.com/hcrun/hcrun/engine"
+	"github.com/hcrun/hcrun/inventory"
 )
 
 // plan shows what would be done on every chosen node and what the guards say; it writes nothing.
@@ -73,5 +74,20 @@ func (a *app) showPlan(ctx context.Context, s *site, it intent) {
 	}
 	fmt.Fprintf(a.out, "%s on %s (%s)\n\n", a.style.Bold(it.book.Name), a.style.Bold(it.host.Name), where)
 	ui.Plan(ctx, a.out, a.style, it.steps)
+	if engine.HasChanges(it.steps) {
+		fmt.Fprintf(a.out, "\n%s\n", promise(it))
+	}
 	fmt.Fprintln(a.out)
+}
+
+// promise is what becomes of the node when nobody can reach it any more.
+func promise(it intent) string {
+	within := it.book.Within()
+	switch {
+	case within == 0:
+		return "UNPROTECTED: nothing undoes this on a node that cannot be reached any more: " + ui.Line(it.book.Confirm.Off)
+	case it.host.Switch == inventory.WeakSwitch:
+		return fmt.Sprintf("Unless it is confirmed within %s, the node undoes all of this by itself, but not after a reboot.", within)
+	}
+	return fmt.Sprintf("Unless it is confirmed within %s, the node undoes all of this by itself, also after a reboot.", within)
 }

@@ -39,7 +39,7 @@ func (a *app) loadInventory(ctx context.Context, playbook string) (*inventory.In
 func (a *app) reach(h inventory.Host) sshnode.Config {
 	c := sshnode.Config{Name: h.Name, Host: h.Address, Port: h.Port, User: h.User, Become: h.Become,
 		Identities: h.Identities, IdentitiesOnly: h.IdentitiesOnly, KnownHosts: h.KnownHosts, KnownAs: h.KnownAs,
-		ControlPath: h.ControlPath, ConnectTimeout: h.ConnectTimeout}
+		ControlPath: h.ControlPath, ConnectTimeout: h.ConnectTimeout, WeakSwitch: h.Switch == inventory.WeakSwitch}
 	if c.Agent = h.AgentSocket; c.Agent == "" {
 		c.Agent, _ = a.env("SSH_AUTH_SOCK")
 	}

@@ -21,11 +21,11 @@ func (a *app) statusCmd() *cobra.Command {
 	c := a.withInventory(&cobra.Command{
 		Use:   "status [PLAYBOOK]",
 		Short: "Who is next, when at the earliest, and why not now",
-		Long:  "With a playbook: where each of its nodes stands. Without: every run that is unfinished or waits for you. Nothing is connected to.",
+		Long:  "With a playbook: where each of its nodes stands. Without: every run that is unfinished or waits for you; only the nodes of unfinished runs are connected to, to ask whether they have undone it by themselves.",
 		Args:  exactly(0, 1, "at most one playbook"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return a.openRuns()
+				return a.openRuns(c.Context())
 			}
 			return a.standings(c.Context(), args[0], f)
 		},
@@ -35,7 +35,7 @@ func (a *app) statusCmd() *cobra.Command {
 }
 
 // openRuns lists what needs somebody.
-func (a *app) openRuns() error {
+func (a *app) openRuns(ctx context.Context) error {
 	store, err := a.records()
 	if err != nil {
 		return err
@@ -65,6 +65,9 @@ func (a *app) openRuns() error {
 	}
 	for _, r := range need {
 		if r.Dirty() {
+			if said := a.askSwitch(ctx, r); said != "" {
+				a.note("%s", said)
+			}
 			a.note("next: hcrun resume %s   (or: hcrun rollback %s)", r.ID, r.ID)
 		} else {
 			a.note("next: hcrun show %s, then: hcrun ack %s --reason TEXT", r.ID, r.ID)

@@ -45,11 +45,26 @@ func (t *Text) Show(e engine.Event) {
 		return
 	}
 	p := &printer{w: t.W}
-	zone := t.Zone
-	if zone == nil {
-		zone = time.UTC
+	p.print(fmt.Sprintf("%s  %s  %-28s  %s\n", t.Style.Dim(e.At.In(t.zone()).Format("15:04:05")), t.opened.Node, subject, what))
+}
+
+func (t *Text) zone() *time.Location {
+	if t.Zone == nil {
+		return time.UTC
 	}
-	p.print(fmt.Sprintf("%s  %s  %-28s  %s\n", t.Style.Dim(e.At.In(zone).Format("15:04:05")), t.opened.Node, subject, what))
+	return t.Zone
+}
+
+// armed tells until when the node waits.
+func (t *Text) armed(e engine.Event) string {
+	if e.Armed == nil {
+		return ""
+	}
+	s := "unless it is confirmed, the node undoes it by itself at " + e.Armed.Until.In(t.zone()).Format("15:04:05")
+	if e.Armed.Weak {
+		s += ", but not after a reboot"
+	}
+	return s
 }
 
 // line is who and what; an empty what is not shown.
@@ -134,6 +149,8 @@ func (t *Text) end(e engine.Event) (subject, what string) {
 		why = ": " + Line(e.End.Why)
 	}
 	switch e.Kind {
+	case engine.EvArmed:
+		return "switch", t.Style.Dim(t.armed(e))
 	case engine.EvTurned:
 		return "run", t.Style.Warn("rolling back" + why)
 	case engine.EvPaused:

@@ -1,0 +1,7 @@
+playbook "p" {
+  hosts = "control_plane"
+}
+
+confirm {
+  within = "25h"
+}

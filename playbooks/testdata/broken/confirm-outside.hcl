@@ -1,0 +1,5 @@
+playbook "p" {
+  hosts = "control_plane"
+}
+
+within = "10m"

@@ -1,0 +1,10 @@
+playbook "p" {
+  hosts = "control_plane"
+}
+
+confirm {
+}
+
+confirm {
+  within = "10m"
+}
