@@ -282,6 +282,25 @@ func TestTornTailIsSetAsideDurablyBeforeItIsCut(t *testing.T) {
 	}
 }
 
+// TestANewlineThatReadsAsZeroIsATornTail: where a page begins with the newline and never reaches the disk, the
+// record before it is whole and was not acknowledged. A newline that is anything else was changed.
+func TestANewlineThatReadsAsZeroIsATornTail(t *testing.T) {
+	s, _ := testStore(t)
+	raw := write(t, s, testID, realistic(testID)[:3])
+	for _, zeros := range []int{1, 4096} {
+		text := append(slices.Clone(raw[:len(raw)-1]), make([]byte, zeros)...)
+		c, err := read(bytes.NewReader(text), testID, "x.jsonl")
+		if err != nil {
+			t.Fatalf("%d zeros: %v", zeros, err)
+		}
+		if whole := bytes.LastIndexByte(raw[:len(raw)-1], '\n') + 1; len(c.events) != 2 || c.good != int64(whole) || !bytes.Equal(c.torn, text[whole:]) {
+			t.Errorf("%d zeros: %d events, %d bytes good, %d torn", zeros, len(c.events), c.good, len(c.torn))
+		}
+		_, err = read(bytes.NewReader(append(text, 'x')), testID, "x.jsonl")
+		wantCode(t, err, engine.Corrupt, "the newline behind it has changed")
+	}
+}
+
 func TestEachTornTailGetsItsOwnFile(t *testing.T) {
 	s, _ := testStore(t)
 	raw := write(t, s, testID, realistic(testID)[:1])
