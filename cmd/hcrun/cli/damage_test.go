@@ -147,15 +147,13 @@ func victim(t testing.TB, from, to string) *damaged {
 	return d
 }
 
-// named are the contents that the plan names.
+// named are the contents that the records promise, each once.
 func (d *damaged) named() []engine.Content {
 	var all []engine.Content
 	for _, e := range d.events {
-		for _, c := range engine.Changes(e.Planned) {
-			for _, img := range []engine.Image{c.Before, c.After} {
-				if !img.Content.IsZero() && !slices.ContainsFunc(all, func(o engine.Content) bool { return o.Hash() == img.Content.Hash() }) {
-					all = append(all, img.Content)
-				}
+		for _, c := range namedBy(e) {
+			if !slices.ContainsFunc(all, c.Same) {
+				all = append(all, c)
 			}
 		}
 	}
