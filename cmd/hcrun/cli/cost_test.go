@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -50,6 +51,44 @@ func TestCost(t *testing.T) {
 	if started := b.apiServers() - before; started != 1 {
 		t.Errorf("the API server was started %d times, want once", started)
 	}
+}
+
+// TestSyncs counts what the flagship costs the disk of whoever runs it: fewer than 200 records, and each of them
+// one write and one sync of the journal, as the kernel sees it. The journal is synced once more when it is made.
+func TestSyncs(t *testing.T) {
+	needLab(t)
+	if _, err := exec.LookPath("strace"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("needs strace")
+		}
+		t.Skip("needs strace")
+	}
+	b := newBench(t, binary(t))
+	b.up()
+	trace := filepath.Join(t.TempDir(), "trace")
+	plain := b.hcrun
+	b.hcrun = "strace"
+	b.must(0, append([]string{"-f", "-y", "-e", "trace=fsync,fdatasync,pwrite64,sync_file_range", "-e", "signal=none", "-o", trace, plain}, b.apply("master1")...)...)
+	text, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	journals, err := filepath.Glob(filepath.Join(b.state, "runs", "*.jsonl"))
+	if err != nil || len(journals) != 1 {
+		t.Fatalf("%q, %v", journals, err)
+	}
+	lines, err := os.ReadFile(journals[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := strings.Count(string(lines), "\n")
+	calls := func(name string) int {
+		return len(regexp.MustCompile(`(?m)^\d+ +`+name+`\(\d+<`+regexp.QuoteMeta(journals[0])+`>`).FindAll(text, -1))
+	}
+	if writes, syncs := calls("pwrite64"), calls("(?:fsync|fdatasync)"); writes != records || syncs != records+1 || records >= 200 {
+		t.Errorf("%d records, %d writes, %d syncs", records, writes, syncs)
+	}
+	t.Logf("%d records, %d syncs of everything", records, strings.Count(string(text), "sync("))
 }
 
 // apiServers is how many API server containers master1's kubelet says that it has started so far.
