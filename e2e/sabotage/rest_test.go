@@ -93,13 +93,13 @@ var ofCommands = []sabotage{
 	},
 	{
 		name: "limit that leaves nobody", promise: "P5", removed: "A limit that leaves no host of the playbook is an error and never widens.",
-		file: "cmd/hcrun/cli/apply.go", pkg: "cmd/hcrun/cli", test: "TestScripts/guards",
+		file: "cmd/hcrun/cli/apply.go", pkg: "cmd/hcrun/cli", test: "TestLimitNeverWidens",
 		old: `return nil, usage("--limit %s: none of these hosts is one that the playbook is for", limit)`, new: "return group, nil",
 	},
 	{
 		name: "empty limit", promise: "P5", removed: "An empty limit is an error and not every node.",
 		file: "cmd/hcrun/cli/reach.go", pkg: "cmd/hcrun/cli", test: "TestScripts/inventory",
-		old: `if strings.TrimSpace(s) == "" {`, new: "if false {",
+		old: `if strings.TrimSpace(s) == "" {`, new: `if strings.TrimSpace(s) == "" && false {`,
 	},
 	{
 		name: "pattern that names nobody", promise: "P5", removed: "A word of a pattern that matches no host is an error.",
@@ -123,12 +123,12 @@ var ofCommands = []sabotage{
 	},
 	{
 		name: "unfinished run on the node", promise: "P11", removed: "A node whose last run is not finished is not begun anew.",
-		file: "cmd/hcrun/cli/node.go", pkg: "cmd/hcrun/cli", test: "TestScripts/after_failure",
+		file: "cmd/hcrun/cli/node.go", pkg: "cmd/hcrun/cli", test: "TestScripts/unfinished",
 		old: "if r.Node == h.Name && r.Dirty() {", new: "if false {",
 	},
 	{
 		name: "run that went elsewhere", promise: "P15", removed: "A run is resumed only at the address that it went to.",
-		file: "cmd/hcrun/cli/resume.go", pkg: "cmd/hcrun/cli", test: "TestScripts/trust",
+		file: "cmd/hcrun/cli/resume.go", pkg: "cmd/hcrun/cli", test: "TestScripts/unfinished",
 		old: "here := s.address(h); here != r.Address", new: "here := s.address(h); false",
 	},
 	{
