@@ -35,7 +35,7 @@ var ofEngine = []sabotage{
 	},
 	{
 		name: "no look after a rollback", promise: "P3", removed: "A rollback ends with a look whether all is as it was.",
-		file: "engine/rollback.go", pkg: "engine", test: "TestOrder",
+		file: "engine/rollback.go", pkg: "engine", test: "TestApplyEnds/edited_after_its_undo",
 		old: "err := p.restored(ctx); err != nil", new: "err := error(nil); err != nil",
 	},
 	{

@@ -52,7 +52,7 @@ var ofWorker = []sabotage{
 	{
 		name: "attributes", promise: "P3", removed: "The other attributes of a file are carried over.",
 		file: worker, pkg: "engine/sshnode", test: "TestAttributes",
-		old: `else [ -z "$cpa" ] || try cp $cpa "$f" "$t"; fi || return`, new: "fi; return",
+		old: `else [ -z "$cpa" ] || try cp $cpa "$f" "$t"; fi || return`, new: "fi || return",
 	},
 	{
 		name: "visible temporary file", promise: "P7", removed: "What is not finished has a name with a dot, which the kubelet passes over.",

@@ -164,8 +164,16 @@ func TestTable(t *testing.T) {
 			t.Errorf("two sabotages are named %q", s.name)
 		}
 		names[s.name] = true
-		if _, err := s.sabotaged(root); err != nil {
+		text, err := s.sabotaged(root)
+		if err != nil {
 			t.Errorf("%s: %v", s.name, err)
+		}
+		if filepath.Ext(s.file) == ".sh" { // no compiler says that a script is none any more
+			c := exec.Command("sh", "-n")
+			c.Stdin = bytes.NewReader(text)
+			if out, err := c.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v: %s", s.name, err, out)
+			}
 		}
 		if s.old == s.new || promises[s.promise] == "" || !strings.HasSuffix(s.removed, ".") {
 			t.Errorf("%s is not whole", s.name)
