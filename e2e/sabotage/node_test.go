@@ -1,6 +1,7 @@
 package sabotage
 
-const worker = "engine/sshnode/worker.sh"
+// worker is what the script is made of.
+const worker = "engine/sshnode/*.sh"
 
 // ofWorker are the steps of the script that writes on a node.
 var ofWorker = []sabotage{

@@ -22,8 +22,8 @@ type sabotage struct {
 	name     string
 	removed  string // what no longer holds, in one sentence
 	promise  string // that it belongs to
-	file     string // of the product
-	old, new string // old stands there exactly once
+	file     string // of the product; a pattern where the step may stand in one of several
+	old, new string // old stands there exactly once, in all of them together
 	pkg      string // of the product, from its root
 	test     string // that must fail, with its part where there is one: "TestOrder/replace"
 }
@@ -38,16 +38,24 @@ func root(t *testing.T) string {
 	return dir
 }
 
-// sabotaged is the text of the file without the safety step.
-func (s sabotage) sabotaged(root string) ([]byte, error) {
-	text, err := os.ReadFile(filepath.Join(root, s.file))
-	if err != nil {
-		return nil, err
+// sabotaged is the file that has the safety step, and its text without it.
+func (s sabotage) sabotaged(root string) (file string, text []byte, err error) {
+	files, err := filepath.Glob(filepath.Join(root, s.file))
+	found := 0
+	for _, f := range files {
+		all, err := os.ReadFile(f)
+		if err != nil {
+			return "", nil, err
+		}
+		if n := bytes.Count(all, []byte(s.old)); n > 0 {
+			found += n
+			file, text = f, bytes.Replace(all, []byte(s.old), []byte(s.new), 1)
+		}
 	}
-	if n := bytes.Count(text, []byte(s.old)); n != 1 {
-		return nil, fmt.Errorf("%s has %q %d times, and not once: what is removed has to be found anew", s.file, s.old, n)
+	if err == nil && found != 1 {
+		err = fmt.Errorf("%s has %q %d times, and not once: what is removed has to be found anew", s.file, s.old, found)
 	}
-	return bytes.Replace(text, []byte(s.old), []byte(s.new), 1), nil
+	return file, text, err
 }
 
 // TestSabotage removes each safety step from a copy that nothing but the compiler sees, and runs the test that
@@ -59,11 +67,11 @@ func TestSabotage(t *testing.T) {
 	root := root(t)
 	for _, s := range table {
 		t.Run(s.name, func(t *testing.T) {
-			text, err := s.sabotaged(root)
+			file, text, err := s.sabotaged(root)
 			if err != nil {
 				t.Fatal(err)
 			}
-			out, err := s.run(t, root, text)
+			out, err := s.run(t, root, file, text)
 			if regexp.MustCompile(`(?m)^ *--- SKIP: `).MatchString(out) && os.Getenv("CI") != "true" {
 				t.Skipf("%s is skipped on this machine:\n%s", s.test, out)
 			}
@@ -75,11 +83,11 @@ func TestSabotage(t *testing.T) {
 }
 
 // run runs the test with text in the place of the file.
-func (s sabotage) run(t *testing.T, root string, text []byte) (string, error) {
+func (s sabotage) run(t *testing.T, root, file string, text []byte) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
-	instead, overlay := filepath.Join(dir, filepath.Base(s.file)), filepath.Join(dir, "overlay.json")
-	list, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, s.file): instead}})
+	instead, overlay := filepath.Join(dir, filepath.Base(file)), filepath.Join(dir, "overlay.json")
+	list, err := json.Marshal(map[string]any{"Replace": map[string]string{file: instead}})
 	if err == nil {
 		err = errors.Join(os.WriteFile(instead, text, 0o600), os.WriteFile(overlay, list, 0o600))
 	}
@@ -164,7 +172,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("two sabotages are named %q", s.name)
 		}
 		names[s.name] = true
-		text, err := s.sabotaged(root)
+		_, text, err := s.sabotaged(root)
 		if err != nil {
 			t.Errorf("%s: %v", s.name, err)
 		}
