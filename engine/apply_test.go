@@ -136,7 +136,18 @@ func TestApplyEnds(t *testing.T) {
 		"edited right after its write": {first: func(w *world) {
 			w.node.React = func(c engine.Change) { must(w.node.WriteFile(c.At, []byte("mine"), 0o644)) }
 		}, code: engine.Conflict, state: engine.Applying, puts: 1, says: "in doubt"},
-		"edited before the rollback":  {first: func(w *world) { edited("pod", manifest)(w); failAfter(w, "events") }, code: engine.Incomplete, state: engine.Unfinished, puts: 5, says: "/etc/manifest.yaml is file 0644 0:0, 4 bytes sha256:"},
+		"edited before the rollback": {first: func(w *world) { edited("pod", manifest)(w); failAfter(w, "events") }, code: engine.Incomplete, state: engine.Unfinished, puts: 5, says: "/etc/manifest.yaml is file 0644 0:0, 4 bytes sha256:"},
+		"edited after its undo": {first: func(w *world) {
+			w.oracle.Check = func(_ context.Context, name string, watch engine.Watch) error {
+				switch {
+				case watch.Undoing:
+					must(w.node.WriteFile(manifest, []byte("mine"), 0o600))
+				case name == "events":
+					return &engine.Failed{Why: "no"}
+				}
+				return nil
+			}
+		}, code: engine.Incomplete, state: engine.Unfinished, puts: 10, says: "/etc/manifest.yaml is file 0600 0:0, 4 bytes sha256:"},
 		"rollback: put refused":       {first: func(w *world) { checking("events", &engine.Failed{Why: "no"})(w); putFails(6, full)(w) }, code: engine.Incomplete, state: engine.Unfinished, puts: 5, says: "disk full"},
 		"rollback: put lost":          {first: func(w *world) { checking("events", &engine.Failed{Why: "no"})(w); putFails(6, errLost)(w) }, code: engine.Incomplete, state: engine.Unfinished, puts: 5, says: "hcrun resume run-1"},
 		"rollback: pod does not come": {first: func(w *world) { w.oracle.Check = stuck("events", "pod") }, code: engine.Incomplete, state: engine.Unfinished, puts: 6, says: "could not prove that the node works again"},

@@ -36,6 +36,7 @@ func TestReadOnly(t *testing.T) {
 		"kubelet":                                false,
 		"rm -rf /":                               false,
 		"sh -c id":                               false,
+		"touch /etc/x":                           false,
 		"":                                       false,
 	} {
 		if err := engine.ReadOnly(strings.Fields(command)); (err == nil) != ok {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/hcrun/hcrun/engine"
 )
 
@@ -136,6 +138,26 @@ func TestForeignRecord(t *testing.T) {
 		}
 		must(0, claim()) // who holds a node is another matter than what was done to it
 	})
+}
+
+// TestLockedRecord: while another process writes, a write waits, and gives up without having changed anything.
+func TestLockedRecord(t *testing.T) {
+	n := serve(t, &server{env: tools(t, map[string]string{"sleep": "exec " + mustFind(t, "sleep") + " 0.05"})}).dial(t)
+	d := folder(t)
+	change := engine.Change{At: d + "/f", Before: absent, After: file("x", 0o600)}
+	lock := must(os.OpenFile(n.config.Keep+"/lock", os.O_RDWR, 0))
+	defer lock.Close()
+	must(0, unix.Flock(int(lock.Fd()), unix.LOCK_EX))
+	if err := n.Put(t.Context(), change); engine.CodeOf(err) != engine.Busy || names(t, d) != "" {
+		t.Errorf("%v, and there is %q", err, names(t, d))
+	}
+	if _, err := n.Claim(t.Context(), engine.Claim{Run: "run-2"}, *must(n.Ledger(t.Context())).Claim); engine.CodeOf(err) != engine.Busy {
+		t.Errorf("a claim: %v", err)
+	}
+	must(0, unix.Flock(int(lock.Fd()), unix.LOCK_UN))
+	if err := n.Put(t.Context(), change); err != nil {
+		t.Errorf("after it: %v", err)
+	}
 }
 
 func must[T any](v T, err error) T {

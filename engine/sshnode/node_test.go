@@ -248,19 +248,22 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// TestForgedStream: whatever a node sends instead of a record, a put's outcome is unknown.
+// TestForgedStream: whatever a node sends instead of a record, a put's outcome is unknown. Only what the put waits
+// for is taken for an answer.
 func TestForgedStream(t *testing.T) {
+	const honest = "@NONCE SEQ 0 0 done\n"
 	for _, forged := range []string{
-		"", "@NONCE 1 0 0 done\n", "@NONCE 2 0 5 done\n", "@NONCE 2 0 -1 done\n", "@NONCE 2 0 0 fine\n", "@NONCE 2 9 0 done\n",
-		"@0123456789abcdef01234567 2 0 0 done\n", "@NONCE 2 0 0\n", "@NONCE 2 77 0 1 - zzzz 0 0 1\n", strings.Repeat("x", 1<<20),
+		honest,
+		"", "@NONCE 0 0 0 done\n", "@NONCE 1 0 0 done\n", "@NONCE SEQ1 0 0 done\n", "@NONCE SEQ 0 5 done\n", "@NONCE SEQ 0 -1 done\n", "@NONCE SEQ 0 0 fine\n", "@NONCE SEQ 9 0 done\n",
+		"@0123456789abcdef01234567 SEQ 0 0 done\n", "@NONCE SEQ 0 0\n", "@NONCE SEQ 77 0 1 - zzzz 0 0 1\n", strings.Repeat("x", 1<<20),
 	} {
-		armed := false
+		armed, seq := false, 0
 		s := serve(t, &server{tamper: func(out io.Writer, nonce string) io.Writer {
 			return writerFunc(func(p []byte) (int, error) {
 				if !armed {
 					return out.Write(p)
 				}
-				io.WriteString(out, strings.ReplaceAll(forged, "NONCE", nonce))
+				io.WriteString(out, strings.NewReplacer("NONCE", nonce, "SEQ", itoa(seq)).Replace(forged))
 				return 0, io.ErrClosedPipe
 			})
 		}})
@@ -269,9 +272,9 @@ func TestForgedStream(t *testing.T) {
 		if _, err := n.Look(t.Context(), d); err != nil {
 			t.Fatal(err)
 		}
-		armed = true
+		armed, seq = true, n.worker.seq+1
 		err := n.Put(t.Context(), engine.Change{At: d + "/f", Before: absent, After: file("x", 0o600)})
-		if !errors.As(err, new(*engine.LostError)) {
+		if _, lost := errors.AsType[*engine.LostError](err); lost == (forged == honest) || forged == honest && err != nil {
 			t.Errorf("%.40q: %v", forged, err)
 		}
 	}
@@ -324,6 +327,26 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("a link in the way: %v", err)
 	}
 	if got := names(t, d); got != "dirlink f hard hard2 link open" {
+		t.Errorf("left: %s", got)
+	}
+}
+
+// TestFolderOfSomebodyElse: whoever owns a folder on the way can put another one in its place.
+func TestFolderOfSomebodyElse(t *testing.T) {
+	n := serve(t, &server{}).dial(t)
+	d := folder(t)
+	lay(t, d+"/theirs", "", dir(0o755))
+	lay(t, d+"/theirs/d", "", dir(0o755))
+	if err := os.Chown(d+"/theirs", 12345, -1); err != nil {
+		missing(t, "the right to give a folder away")
+	}
+	for _, at := range []string{d + "/theirs/f", d + "/theirs/d/f"} {
+		err := n.Put(t.Context(), engine.Change{At: at, Before: absent, After: file("x", 0o600)})
+		if engine.CodeOf(err) != engine.Security || !strings.Contains(err.Error(), "belongs to somebody else") {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+	if got := names(t, d+"/theirs") + names(t, d+"/theirs/d"); got != "d" {
 		t.Errorf("left: %s", got)
 	}
 }

@@ -110,6 +110,28 @@ func thing(path string) string {
 	return string(b)
 }
 
+// TestLinkInPlaceOfTheTemp: where somebody lays a link to another file in the place of the unfinished one, that
+// file stays as it is.
+func TestLinkInPlaceOfTheTemp(t *testing.T) {
+	if _, err := os.Stat("/proc/self/cmdline"); err != nil {
+		missing(t, "a /proc that shows the worker")
+	}
+	d, dir := folder(t), t.TempDir()
+	victim := dir + "/victim"
+	writeFile(t, victim, "theirs")
+	// The shell that runs the script is the parent; its last argument is the nonce.
+	lay := fmt.Sprintf("[ ! -e %[1]s/armed ] || case $* in *./f) n=$(tr '\\000' '\\n' </proc/$PPID/cmdline | tail -n 1); ln -s %[2]s .hcrun-$n-$PPID && rm %[1]s/armed;; esac\nexec %[3]s \"$@\"\n", dir, victim, mustFind(t, "stat"))
+	n := serve(t, &server{env: tools(t, map[string]string{"stat": lay})}).dial(t)
+	writeFile(t, dir+"/armed", "")
+	err := n.Put(t.Context(), engine.Change{At: d + "/f", Before: absent, After: file("new", 0o600)})
+	if _, e := os.Stat(dir + "/armed"); e == nil {
+		t.Fatal("no link was laid")
+	}
+	if got := thing(victim); err == nil || got != "theirs" {
+		t.Errorf("%v, and behind the link there is %q", err, got)
+	}
+}
+
 // TestOrder: the file is durable before it gets its name, and the name before it is acknowledged.
 func TestOrder(t *testing.T) {
 	env, arm, calls := racer(t)

@@ -16,3 +16,14 @@ func TestPeersOfAGroupThatIsGone(t *testing.T) {
 		t.Errorf("nodes %v, gone %v; want one that cannot be asked", nodes, gone)
 	}
 }
+
+// TestLimitNeverWidens: a limit that leaves none of the playbook's hosts is an error, also where it names others.
+func TestLimitNeverWidens(t *testing.T) {
+	s := &site{inv: &inventory.Inventory{Hosts: []inventory.Host{{Name: "master1"}, {Name: "master2"}, {Name: "worker1"}}}}
+	for limit, want := range map[string]int{"": 2, "master2": 1, "all": 2, "worker1,master1": 1, "worker1": 0, "nobody": 0} {
+		hosts, err := s.chosen(s.inv.Hosts[:2], limit)
+		if len(hosts) != want || (err == nil) != (want > 0) {
+			t.Errorf("--limit %q: %d hosts, %v; want %d", limit, len(hosts), err, want)
+		}
+	}
+}

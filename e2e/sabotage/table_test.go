@@ -1,0 +1,6 @@
+package sabotage
+
+import "slices"
+
+// The table, by the rooms of the product.
+var table = slices.Concat(ofEngine, ofGuards, ofClaim, ofWorker, ofConnection, ofJournal, ofCommands, ofChecks)
