@@ -429,11 +429,11 @@ func leased(t *testing.T, shell []string, seconds string) (cmd *exec.Cmd, in io.
 	t.Helper()
 	nonce = "0123456789abcdef01234567"
 	s := script
-	for _, old := range []string{"\narm 60\n", "\n  arm $((60+tmo))\n"} {
+	for _, old := range []string{"\nlease 60\n", "\n  lease $((60+tmo))\n"} {
 		if n := strings.Count(s, old); n != 1 {
 			t.Fatalf("%d leases %q", n, old)
 		}
-		s = strings.Replace(s, old, "\narm "+seconds+"\n", 1)
+		s = strings.Replace(s, old, "\nlease "+seconds+"\n", 1)
 	}
 	cmd = exec.Command(shell[0], append(append([]string{}, shell[1:]...), "-s", nonce)...)
 	in, err := cmd.StdinPipe()

@@ -182,7 +182,8 @@ lease 60
 while read -r seq verb tmo plen omax <&3 && IFS= read -r args <&3; do
   if [ -n "$job" ]; then wait "$job"; job=; fi
   case $seq$tmo$plen$omax in *[!0-9]*|'') seq=0; say 71 0 frame; bye;; esac
-  lease $((300+tmo+plen/16384)) # whoever stops in the middle of a payload must not hold the lock for ever
+  # Whoever stops in the middle of a payload must not hold the lock for ever.
+  if [ "$plen" = 0 ]; then unlease; else lease $((300+plen/16384)); fi
   eval "set -- $args"
   case $verb in
   ping) say 0 0 pong;;
