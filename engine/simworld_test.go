@@ -39,6 +39,7 @@ type simRun struct {
 	node      *simNode
 	order     []string             // its paths
 	paths     map[string][2]string // what is there before and after it
+	prior     map[string]string    // who had written a path before it
 	dirty     bool                 // it has written, and what came of it is not in the node's ledger
 	fired     bool                 // its switch has
 	abandoned bool
@@ -271,7 +272,9 @@ func (n *simNode) wrote(c engine.Change) {
 	if c.At != simLog {
 		n.now[c.At] = n.image(c.At)
 	}
-	n.last[c.At] = p.run
+	if n.last[c.At] != p.run {
+		r.prior[c.At], n.last[c.At] = n.last[c.At], p.run
+	}
 	r.dirty = true
 	dirty := map[string]bool{}
 	var names []string
@@ -340,7 +343,7 @@ func (n *simNode) ended(o engine.Outcome) {
 		case engine.Landed:
 			n.want[at] = r.paths[at][1]
 		case engine.RolledBk:
-			n.want[at] = r.paths[at][0]
+			n.want[at], n.last[at] = r.paths[at][0], r.prior[at]
 		default:
 			n.want[at] = n.now[at]
 		}
@@ -364,7 +367,7 @@ func (n *simNode) fire(id string) {
 			n.s.breaks("4 somebody's", "the switch of %s overwrites %s on %s, which somebody made %s", id, at, n.Name(), was)
 		}
 		if n.last[at] == id {
-			n.want[at] = r.paths[at][0]
+			n.want[at], n.last[at] = r.paths[at][0], r.prior[at]
 		} else if n.theirs[at+was] && n.now[at] != was {
 			n.s.breaks("4 somebody's", "the switch of %s overwrites %s on %s, which somebody made %s", id, at, n.Name(), was)
 		}
@@ -494,7 +497,7 @@ func (s *simulation) settled() {
 			s.breaks("5 end", "the switch of %s is not decided", id)
 		}
 		var states []engine.State
-		agreed := r.ended == ""
+		agreed := r.ended == "" || r.ended == engine.Abandoned // nobody asks the journal, which may be elsewhere
 		for _, rec := range s.records(id) {
 			j := fold(rec)
 			if j == nil {
@@ -504,7 +507,7 @@ func (s *simulation) settled() {
 			switch {
 			case j.Dirty():
 				s.breaks("5 end", "%s is %s", id, j.State)
-			case j.State == engine.Landed && j.Changed && r.ended != engine.Landed && !r.copied:
+			case j.State == engine.Landed && j.Changed && r.ended != engine.Landed && r.ended != engine.Abandoned && !r.copied: // a rollback may have begun, and been given up elsewhere
 				s.breaks("5 end", "%s has landed, and the ledger says %q", id, r.ended)
 			case j.State == engine.RolledBk && r.ended != engine.RolledBk && !r.copied:
 				s.breaks("5 end", "%s is rolled back, and the ledger says %q", id, r.ended)
