@@ -105,7 +105,7 @@ func (s *simulation) happen() {
 	case what < 37:
 		s.takeUp(by, "resume", func(r *engine.Run) bool { return r.Dirty() })
 	case what < 44:
-		s.takeUp(by, "rollback", func(r *engine.Run) bool { return r.Dirty() || s.IntN(4) == 0 && r.State == engine.Landed })
+		s.takeUp(by, "rollback", func(r *engine.Run) bool { return r.Dirty() || s.IntN(3) == 0 && r.State == engine.Landed })
 	case what < 48:
 		s.takeUp(by, "takeover", func(r *engine.Run) bool { return r.Dirty() })
 	case what < 50:
@@ -118,25 +118,25 @@ func (s *simulation) happen() {
 		s.takeUp(by, "ack", func(r *engine.Run) bool { return !r.Open() && r.Acked == nil && !r.FirstWrite.IsZero() })
 	case what < 68:
 		s.fireOne()
-	case what < 75:
+	case what < 73:
 		s.somebody(n)
-	case what < 80:
-		n.silent = 1 + s.IntN(6)
+	case what < 77:
+		n.silent = 1 + s.IntN(4)
 		s.say("%s does not answer %d times", n.Name(), n.silent)
-	case what < 85:
+	case what < 82:
 		n.mute = 1 + s.IntN(6)
 		s.say("the acknowledgement of effect %d from now on %s will be lost", n.mute, n.Name())
-	case what < 89:
+	case what < 86:
 		n.failing = 1 + s.IntN(3)
 		s.say("%d checks on %s will fail", n.failing, n.Name())
-	case what < 91:
+	case what < 88:
 		n.refuse = 1 + s.IntN(2)
 		s.say("%d writes to %s will be refused", n.refuse, n.Name())
-	case what < 95:
+	case what < 96:
 		s.now = s.now.Add(time.Duration(1+s.IntN(30)) * time.Hour)
 		s.met["clock forwards"]++
 		s.say("it is %s", s.now.Format(time.DateTime))
-	case what < 97:
+	case what < 98:
 		who := s.people[s.IntN(len(s.people))]
 		who.skew = time.Duration(s.IntN(13)-6) * time.Hour
 		s.met["clock backwards"]++
@@ -698,6 +698,7 @@ func (s *simulation) finish() {
 				at := slices.IndexFunc(s.people, func(p *person) bool { return p.name == c.Store })
 				if round%2 == 1 { // each may hold a node without having written: then neither can begin anew
 					s.giveUp(s.people[1-at], n)
+					s.giveUp(s.people[at], n) // who gave it up was cut off in the middle
 					return
 				}
 				s.version++
@@ -737,16 +738,18 @@ func (s *simulation) end(by *person, id string) {
 	if kills != s.met["kill"]+s.met["pause"]+s.met["soft stop"]+s.met["full disk"] {
 		return // it was disturbed
 	}
-	ours := true
+	// Where the ledger has its end and the journal has not, others may have begun on top of it.
+	other := s.runs[id].copied || s.runs[id].abandoned || s.runs[id].ended == engine.RolledBk
+	ours := !other
 	for _, at := range s.runs[id].order {
-		ours = ours && (n.last[at] == id || n.now[at] == s.runs[id].paths[at][0])
+		ours = ours && (n.last[at] == id || how == "rollback" && n.now[at] == s.runs[id].paths[at][0])
 	}
-	if c := engine.CodeOf(err); ours && !s.runs[id].copied {
+	if c := engine.CodeOf(err); ours {
 		s.breaks("5 end", "nobody has been at the files of %s, and %s cannot end it: %d %v", id, how, c, err)
 		return
 	}
 	r := fold(by.record(id))
-	if s.runs[id].abandoned || s.runs[id].copied {
+	if other {
 		_ = s.takeUpOne(by, "abandon", id)
 		return
 	}
