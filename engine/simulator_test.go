@@ -689,9 +689,10 @@ func (s *simulation) finish() {
 				}
 			}
 		}
+		unended := len(open) > 0
 		for _, n := range s.nodes {
 			c := must2(n.Node.Ledger(context.Background())).Claim
-			if c == nil || len(open) > 0 {
+			if c == nil || unended {
 				continue
 			}
 			open = append(open, func() {
@@ -711,7 +712,7 @@ func (s *simulation) finish() {
 		if round > 40 {
 			s.breaks("5 end", "it does not come to its end")
 		}
-		open[0]()
+		open[round/2%len(open)]()
 		for _, n := range s.nodes {
 			n.silent, n.mute, n.failing, n.refuse = 0, 0, 0, 0
 		}
@@ -739,8 +740,8 @@ func (s *simulation) end(by *person, id string) {
 		return // it was disturbed
 	}
 	// Where the ledger has its end and the journal has not, others may have begun on top of it.
-	other := s.runs[id].copied || s.runs[id].abandoned || s.runs[id].ended == engine.RolledBk
-	ours := !other
+	other := s.runs[id].copied || s.runs[id].abandoned || s.runs[id].ended == engine.RolledBk || s.runs[id].ended == engine.Landed && how == "resume"
+	ours := !other && !slices.ContainsFunc(s.ids, func(o string) bool { return s.runs[o].node == n && s.runs[o].abandoned })
 	for _, at := range s.runs[id].order {
 		ours = ours && (n.last[at] == id || how == "rollback" && n.now[at] == s.runs[id].paths[at][0])
 	}

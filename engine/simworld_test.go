@@ -330,12 +330,16 @@ func (n *simNode) ended(o engine.Outcome) {
 	if n.s.verbose {
 		n.s.say("  . in the ledger of %s: %s %s", n.Name(), o.Run, o.State)
 	}
+	before := r.ended
 	r.dirty, r.ended = false, o.State
 	if o.State == engine.Landed && r.fired {
 		n.s.breaks("3 switch", "%s has landed on %s, which had undone it", o.Run, n.Name())
 	}
 	r.abandoned = r.abandoned || o.State == engine.Abandoned
 	for _, at := range r.order {
+		if r.copied && before == engine.Landed { // a copy that knows less than the node does is rolled back as far as it goes
+			n.want[at], n.last[at] = n.now[at], ""
+		}
 		if n.last[at] != r.id {
 			continue
 		}
@@ -368,6 +372,8 @@ func (n *simNode) fire(id string) {
 		}
 		if n.last[at] == id {
 			n.want[at], n.last[at] = r.paths[at][0], r.prior[at]
+		} else if _, wrote := r.prior[at]; wrote && n.now[at] == r.paths[at][0] {
+			n.want[at] = n.now[at] // another operator's run left the same there, which only a journal elsewhere knows
 		} else if n.theirs[at+was] && n.now[at] != was {
 			n.s.breaks("4 somebody's", "the switch of %s overwrites %s on %s, which somebody made %s", id, at, n.Name(), was)
 		}
