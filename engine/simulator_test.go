@@ -342,8 +342,15 @@ func (s *simulation) pause(p *process) {
 	s.depth++
 	s.say("(while %s sleeps in %s", p.by.name, cmp.Or(p.run, "what it begins"))
 	for range 1 + s.IntN(4) {
-		if s.IntN(4) == 0 {
+		switch s.IntN(8) { // what is hardest on who sleeps
+		case 0, 1:
 			s.fireOne()
+		case 2, 3:
+			s.somebody(p.node)
+		case 4:
+			if other := s.people[(slices.Index(s.people, p.by)+1)%len(s.people)]; !other.busy {
+				s.apply(other, s.nodes[s.IntN(len(s.nodes))], s.version, overridable()...)
+			}
 		}
 		s.happen()
 	}
@@ -482,15 +489,14 @@ func (s *simulation) apply(by *person, n *simNode, version int, open ...engine.G
 		p.at(rec)
 		e := p.engine()
 		e.Alone = func(ctx context.Context) error {
-			_, err := p.decide(ctx, book, open)
+			again, err := p.decide(ctx, book, open)
+			s.runs[rec.run].unsure(again)
 			if err != nil {
 				s.met["withdrew"]++
 			}
 			return heldBy(err)
 		}
-		if slices.Contains(open, engine.GuardPeers) {
-			s.runs[rec.run].unchecked = true
-		}
+		s.runs[rec.run].unsure(holds)
 		r, err := e.Open(ctx, rec.run, engine.Opened{Playbook: book.Name, Node: n.Name(), Address: n.Name(), Group: "all", User: by.name, Inputs: book.Inputs, Gates: gates, Within: book.Within(), Off: book.Confirm.Off}, steps)
 		if err != nil {
 			return err
@@ -503,6 +509,11 @@ func (s *simulation) apply(by *person, n *simNode, version int, open ...engine.G
 		}
 		return e.Apply(ctx, v, r)
 	})
+}
+
+// unsure notes that a run was let go although a node was silent.
+func (r *simRun) unsure(opened []engine.Hold) {
+	r.unchecked = r.unchecked || slices.ContainsFunc(opened, func(h engine.Hold) bool { return h.Guard == engine.GuardPeers })
 }
 
 func heldBy(err error) error {
