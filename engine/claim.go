@@ -49,6 +49,16 @@ type Ledger struct {
 	Outcomes []Outcome
 }
 
+// last is what came of a run last, the zero Outcome where nothing did.
+func (l Ledger) last(run string) Outcome {
+	for _, o := range slices.Backward(l.Outcomes) {
+		if o.Run == run {
+			return o
+		}
+	}
+	return Outcome{}
+}
+
 // ClaimedError is a node that is held by somebody else.
 type ClaimedError struct {
 	Node string

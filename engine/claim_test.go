@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hcrun/hcrun/engine"
+	"github.com/hcrun/hcrun/engine/enginetest"
 )
 
 // ledger is what the world's node has on record.
@@ -142,6 +143,34 @@ func TestFenced(t *testing.T) {
 			w.sound(t)
 		}
 	}
+}
+
+// TestUndoneElsewhere: a run that was rolled back with a copy of its journal does not go up again from here, where
+// nobody knows of that and no guard is asked.
+func TestUndoneElsewhere(t *testing.T) {
+	w := newWorld(short()...)
+	was := treeBefore(w)
+	w.light(&enginetest.Fuse{At: 45})
+	if !enginetest.Survive(func() { _, _ = w.apply(t.Context()) }) {
+		t.Fatal("it was not killed")
+	}
+	w.light(nil)
+	here := w.journal
+	w.journal = copied(here, must2(engine.Fold(here.Durable())))
+	w.node.Journal = w.journal
+	if r, err := w.rollback(t.Context()); err != nil || r.State != engine.RolledBk {
+		t.Fatalf("%s: %v", r.State, err)
+	}
+	w.journal, w.node.Journal = here, here
+	puts := w.node.Puts()
+	r, err := w.apply(t.Context())
+	if r.State != engine.RolledBk || w.node.Puts() != puts || err != nil {
+		t.Errorf("%s after %d writes: %v", r.State, w.node.Puts()-puts, told(err))
+	}
+	if got := treeBefore(w); got != was {
+		t.Errorf("the node is\n%s\nwant\n%s", got, was)
+	}
+	w.sound(t)
 }
 
 // TestReleaseLost: a run whose outcome did not reach the node's ledger is not at its end.
