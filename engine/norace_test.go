@@ -6,4 +6,4 @@ package engine_test
 const stride = 1
 
 // simulations is how many histories TestSimulator plays.
-const simulations = 1000
+const simulations = 3000
