@@ -65,9 +65,6 @@ func (ro *rollout) agree(ctx context.Context, it intent, overrides []engine.Over
 	if err := ro.app.confirm(ctx, fmt.Sprintf("change %s?", it.host.Name), ro.flags.yes); err != nil {
 		return nil, err
 	}
-	if err := ro.refresh(ctx); err != nil {
-		return nil, err
-	}
 	return ro.decide(ctx, it)
 }
 
@@ -113,15 +110,18 @@ func (ro *rollout) decide(ctx context.Context, it intent) ([]engine.Override, er
 	for _, name := range ro.flags.overrides {
 		open = append(open, engine.GuardName(name))
 	}
-	past, silent, err := ro.witnessed(ctx, it)
+	if err := ro.refresh(ctx); err != nil {
+		return nil, err
+	}
+	past, holds, err := ro.witnessed(ctx, it)
 	if err != nil {
 		return nil, err
 	}
 	now := ro.clock.Now() // what somebody else has recorded meanwhile is not in the future
-	if held := ro.guards(it, now, past, silent, open...); held != nil {
+	if held := ro.guards(it, now, past, holds, open...); held != nil {
 		return nil, ro.held(held)
 	}
-	if opened := ro.guards(it, now, past, silent); opened != nil {
+	if opened := ro.guards(it, now, past, holds); opened != nil {
 		for _, hold := range opened.Holds {
 			overrides = append(overrides, ro.override(hold))
 		}
@@ -166,6 +166,10 @@ func (ro *rollout) held(held *engine.NotYetError) error {
 	for _, h := range held.Holds {
 		p.What += fmt.Sprintf("\n%s: %s", h.Guard, h.Why)
 		switch h.Guard {
+		case engine.GuardClock:
+			if ro.off {
+				p.Next = "timedatectl   (on " + held.Node + " and here, and set the clock that is wrong; then the same command)"
+			}
 		case engine.GuardInputs:
 			p.Code = engine.InputsChanged
 		case engine.GuardClean:

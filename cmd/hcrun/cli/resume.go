@@ -145,6 +145,7 @@ func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, w
 	if err != nil {
 		return outOfReach(err, r)
 	}
+	s.noteClock(ctx, n)
 	who, err := holder(store)
 	if err != nil {
 		return err
