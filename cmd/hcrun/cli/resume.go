@@ -92,18 +92,9 @@ func (a *app) rollback(ctx context.Context, args []string, plan, yes bool) error
 	})
 }
 
-// takeUpPlan shows what a rollback would undo, newest first.
+// takeUpPlan shows what a rollback would undo, newest first, and the checks that it would ask.
 func (a *app) takeUpPlan(ctx context.Context, r *engine.Run) error {
-	steps := slices.Clone(r.Steps)
-	slices.Reverse(steps)
-	for i := range steps {
-		changes := []engine.Change{}
-		for _, c := range slices.Backward(steps[i].Changes) {
-			changes = append(changes, c.Inverse())
-		}
-		steps[i].Changes = changes
-		steps[i].Skip = steps[i].Check != nil && !steps[i].OnRollback
-	}
+	steps := undone(r.Steps)
 	store, err := a.records()
 	if err != nil {
 		return err
@@ -111,6 +102,24 @@ func (a *app) takeUpPlan(ctx context.Context, r *engine.Run) error {
 	a.unveiled(ctx, store, r)
 	a.showUndo(ctx, store, r, steps)
 	return nil
+}
+
+// undone are the steps that a rollback goes through. A check that is not asked after it is none, and neither is what
+// was left out of the run because its "when" was false.
+func undone(steps []engine.PlannedStep) []engine.PlannedStep {
+	var back []engine.PlannedStep
+	for _, s := range slices.Backward(steps) {
+		if s.Skip || s.Check != nil && !s.OnRollback {
+			continue
+		}
+		changes := []engine.Change{}
+		for _, c := range slices.Backward(s.Changes) {
+			changes = append(changes, c.Inverse())
+		}
+		s.Changes = changes
+		back = append(back, s)
+	}
+	return back
 }
 
 // takeUp continues a recorded run on its node, if it may, as that is under the lock.
