@@ -124,6 +124,43 @@ func undone(steps []engine.PlannedStep) []engine.PlannedStep {
 
 // takeUp continues a recorded run on its node, if it may, as that is under the lock.
 func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, what string, may func(*engine.Run, []*engine.Run) error, do func(*engine.Engine, engine.Claimable, *engine.Run) error) error {
+	mayNow := func(s *site, r *engine.Run) error {
+		a.unveiled(ctx, store, r)
+		past, err := s.past(store)
+		if err != nil {
+			return err
+		}
+		return may(r, past)
+	}
+	return a.underLock(ctx, store, r, what, mayNow, func(t taken) error {
+		if t.gone != nil {
+			return outOfReach(t.gone, t.run)
+		}
+		t.site.noteClock(ctx, t.node)
+		if err := do(t.Engine, t.node, t.run); err != nil {
+			return err
+		}
+		if t.run.State == engine.RolledBk {
+			a.rolledBack(t.run)
+			return nil
+		}
+		a.landed(t.run)
+		return nil
+	})
+}
+
+// taken is a recorded run that is taken up, with all that it takes.
+type taken struct {
+	*engine.Engine
+	site *site
+	run  *engine.Run      // as it is under the lock
+	node engine.Claimable // nil where it cannot be reached
+	gone error            // why it cannot
+}
+
+// underLock takes a recorded run up while nobody else works from this state folder. may is asked before its node is
+// connected to.
+func (a *app) underLock(ctx context.Context, store *journal.Store, r *engine.Run, what string, may func(*site, *engine.Run) error, do func(taken) error) error {
 	s, h, err := a.siteOf(ctx, r)
 	if err != nil {
 		return err
@@ -142,35 +179,23 @@ func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, w
 	if r, err = engine.Fold(events); err != nil {
 		return engine.Problemf(engine.Corrupt, "run %s: %w", what, err)
 	}
-	a.unveiled(ctx, store, r)
-	past, err := s.past(store)
-	if err != nil {
+	if err := may(s, r); err != nil {
 		return err
 	}
-	if err := may(r, past); err != nil {
-		return err
+	t := taken{site: s, run: r}
+	if n, err := s.dial(ctx, h); err == nil {
+		t.node = n
+	} else {
+		t.gone = err
 	}
-	n, err := s.dial(ctx, h)
-	if err != nil {
-		return outOfReach(err, r)
-	}
-	s.noteClock(ctx, n)
 	who, err := holder(store)
 	if err != nil {
 		return err
 	}
 	show, done := a.display(ui.Zone(r), events)
 	defer done()
-	e := &engine.Engine{Journal: j, Holder: who, Alone: s.alone(store, r), Kinds: a.kinds, Clock: s.clock, Show: show, Peers: s.peersOf(r), Other: s.other, Veil: a.veil}
-	if err := do(e, n, r); err != nil {
-		return err
-	}
-	if r.State == engine.RolledBk {
-		a.rolledBack(r)
-		return nil
-	}
-	a.landed(r)
-	return nil
+	t.Engine = &engine.Engine{Journal: j, Holder: who, Alone: s.alone(store, r), Kinds: a.kinds, Clock: s.clock, Show: show, Peers: s.peersOf(r), Other: s.other, Veil: a.veil}
+	return do(t)
 }
 
 func (a *app) rolledBack(r *engine.Run) {
