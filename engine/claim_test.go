@@ -281,6 +281,14 @@ func TestRecollect(t *testing.T) {
 	if err := engine.Guards(pb, "master2", at(1).Add(25*time.Hour), past); err != nil {
 		t.Errorf("a day after it: %v", err)
 	}
+	pb.Schedule.Soak = 0
+	past = engine.Recollect([]*engine.Run{known(engine.Landed, 3)}, "master2", "", engine.Ledger{Outcomes: []engine.Outcome{outcome("run-3", engine.Landed, 3, 6)}})
+	if held, ok := errors.AsType[*engine.NotYetError](engine.Guards(pb, "master1", at(5), past)); !ok || held.Holds[0].Guard != engine.GuardClock || !strings.Contains(held.Holds[0].Why, "run-3") || !held.Until.Equal(at(6)) {
+		t.Errorf("an hour before a run that only a node knows of has ended: %v", held)
+	}
+	if err := engine.Guards(pb, "master1", at(6), past); err != nil {
+		t.Errorf("when it has ended: %v", err)
+	}
 	past = engine.Recollect(nil, "master1", "", engine.Ledger{Outcomes: []engine.Outcome{outcome("run-1", engine.RolledBk, 1, 1)}})
 	if held, ok := errors.AsType[*engine.NotYetError](engine.Guards(pb, "master1", at(1).Add(25*time.Hour), past)); !ok || held.Holds[0].Guard != engine.GuardClean {
 		t.Errorf("after it rolled back by itself: %v", held)
