@@ -42,6 +42,9 @@ func (ro *rollout) witnessed(ctx context.Context, it intent) ([]*engine.Run, []e
 		if err := ro.foreign(ro.store, h, l); err != nil {
 			return nil, nil, err
 		}
+		if err := whole(ro.store, l); err != nil {
+			return nil, nil, err
+		}
 		past = engine.Recollect(past, h.Name, ro.address(h), l)
 		late, err := ro.timed(ctx, h, itself)
 		if err != nil {
@@ -50,6 +53,31 @@ func (ro *rollout) witnessed(ctx context.Context, it intent) ([]*engine.Run, []e
 		holds = append(holds, late...)
 	}
 	return past, holds, nil
+}
+
+// whole holds that the journals here still have what they had when the runs ended that a node remembers: a journal
+// whose last records are cut off reads like one that was never longer.
+func whole(store *journal.Store, l engine.Ledger) error {
+	ids, err := store.IDs()
+	if err != nil {
+		return err
+	}
+	for _, o := range l.Outcomes {
+		if o.Journal.Records == 0 || !slices.Contains(ids, o.Run) {
+			continue // of another folder, or removed by gc
+		}
+		mark, err := store.Mark()
+		if err != nil {
+			return err
+		}
+		if o.Store != mark {
+			continue // gone on with from a copy of the journal
+		}
+		if err := store.Had(o.Run, o.Journal); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ledger asks a node what it has on record. A node that was silent once is not waited for again.

@@ -181,3 +181,34 @@ func TestAbandon(t *testing.T) {
 	b.must(0, "ack", "master1", "--reason", "it is being rebuilt")
 	b.must(0, b.apply("master2", "--override", "order", "--override", "peers", "--override", "gate", "--reason", "master1 is gone")...)
 }
+
+// TestCutJournal: a journal whose last records are cut off, at the end of a record, reads like one that was never
+// longer; the node remembers that it was.
+func TestCutJournal(t *testing.T) {
+	needLab(t)
+	b := newBench(t, binary(t))
+	b.must(0, b.apply("master1")...)
+	all, err := filepath.Glob(filepath.Join(b.state, "runs", "*.jsonl"))
+	if err != nil || len(all) != 1 {
+		t.Fatal(all, err)
+	}
+	text, err := os.ReadFile(all[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(text), "\n")
+	if err := os.WriteFile(all[0], []byte(strings.Join(lines[:len(lines)-6], "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.must(0, "journal", "verify")
+	b.must(0, "lab", "clock", "+25h")
+	for _, args := range [][]string{b.apply("master2"), {"resume"}, {"rollback", "--yes"}} {
+		if out := b.must(31, args...); !strings.Contains(out, "its end was cut off") {
+			t.Errorf("%v said:\n%s", args, out)
+		}
+	}
+	if err := os.WriteFile(all[0], text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.must(0, b.apply("master2")...)
+}

@@ -188,6 +188,13 @@ func (a *app) underLock(ctx context.Context, store *journal.Store, r *engine.Run
 	} else {
 		t.gone = err
 	}
+	if t.node != nil {
+		if l, err := t.node.Ledger(ctx); err == nil { // else whoever goes on finds out
+			if err := whole(store, l); err != nil {
+				return err
+			}
+		}
+	}
 	who, err := holder(store)
 	if err != nil {
 		return err
