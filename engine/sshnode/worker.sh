@@ -101,13 +101,14 @@ units=/etc/systemd/system
 # confirm RUN HOW: the switch of the run does not fire any more. One that has fired lets no run land.
 confirm() { [ -d "undo/$1" ] || return 0
   [ -e "undo/$1/decision" ] || { try ln "undo/$1/confirmed" "undo/$1/decision" && try sync "undo/$1"; } || return
-  nounit "$1"; IFS= read -r x <"undo/$1/decision"
+  IFS= read -r x <"undo/$1/decision"
+  [ "$x" != confirmed ] || nounit "$1" # one that fires and was interrupted goes on at the next boot
   [ "$x" = confirmed ] || [ "$2" != landed ] || { st=74 e=; return 1; }; }
 nounit() { rm -f "$units/basic.target.wants/hcrun-undo-$1.service" "$units/hcrun-undo-$1.service"; }
 others() { set +f; for q in undo/*; do
     q=${q#undo/}; [ "$q" = "$1" ] || [ ! -d "undo/$q" ] || confirm "$q" kept || { set -f; return 1; }; done; set -f; }
 forget() { case $2 in
-  gone) try rm -rf "undo/$1";;
+  gone) nounit "$1"; try rm -rf "undo/$1";;
   landed) set +f; for q in undo/* undo/.new; do [ "$q" = "undo/$1" ] || rm -rf "$q"; done; set -f;; esac; }
 
 # arm KEEP TOKEN RUN SECONDS WEAK and, three words each, "room DIR BYTES" or "N PATH PATTERN" for a copy; with
