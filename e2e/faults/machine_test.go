@@ -4,7 +4,7 @@ var ofRunner = []fault{
 	{id: "R1", promise: "P2", what: "hcrun is killed, at any moment.", exit: "–→0, 21", tests: `
 		engine: TestEveryCrash/single
 		cmd/hcrun/cli: TestKill
-		e2e/scenarios: at the manifest`},
+		e2e/scenarios: killed at the manifest`},
 	{id: "R2", promise: "P2", what: "The resume of a killed run is killed as well.", exit: "–→0, 21", tests: `
 		engine: TestEveryCrash/double
 		cmd/hcrun/cli: TestKill`},

@@ -3,17 +3,17 @@ package faults
 const intro = `<!-- Written by: go test ./faults -run TestTable -update, in e2e/ -->
 # What can go wrong
 
-Each row is one thing that goes wrong, with a number that it keeps; a number that is missing was given up. The second
-column says what happens to hcrun or to a node, the third the status with which hcrun ends then (a row without one is about
-a process that dies, or about a property that holds whatever the status). The last one names the tests that make it happen,
-on purpose, and look at what comes of it. Where there is none, it says why; where a test shows only part of it, what is left.
+Each row is one thing that goes wrong, with a number that it keeps; a number that is missing was given up. "exit" is the
+status with which hcrun ends then; a row without one is about a process that dies, or about something that holds
+whatever the status. The last column names the tests that make it happen, on purpose, and look at what comes of it. Where there
+is none, it says why; where they show only part of it, what is left.
 
 %d faults, %d with tests; of these %d are shown in part.
 
 ` + "`23→0`" + ` is a status and that of the ` + "`hcrun resume`" + ` that follows. A name in quotes is a row of the table in
 [e2e/scenarios](../e2e/README.md), which is played on the lab that hcrun brings along and on real components. That each
-name is one of a test that exists is tested; that removing a safety step is noticed is in [sabotage.md](sabotage.md),
-where the promises P1 to P20 are explained, too.
+test named here exists is tested. [sabotage.md](sabotage.md) says what the promises P1 to P20 are, and which test fails
+when a safety step is taken out; P13 is the [dead-man's switch](switch.md).
 `
 
 // promises that a fault may belong to.
