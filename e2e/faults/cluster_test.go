@@ -44,7 +44,8 @@ var ofKubernetes = []fault{
 		cmd/hcrun/cli: TestBreaks/stray-late
 		e2e/scenarios: stray manifest before
 		e2e/scenarios: stray manifest later`},
-	{id: "K14", promise: "P3", what: "A file that the pod mounts is not there.", exit: "21", gap: "not injected yet"},
+	{id: "K14", promise: "P3", what: "A file that the pod mounts is not there.", exit: "21", tests: `
+		cmd/hcrun/cli: TestScripts/mount_missing`},
 	{id: "K15", promise: "P10", what: "The policy changes and the manifest does not, so nothing restarts.", exit: "2", gap: "not built as an error: the flagship writes the policy's checksum into the manifest, so that every new policy restarts the pod"},
 	{id: "K17", promise: "P11", what: "Another control plane node is not well.", exit: "10", tests: `
 		engine: TestApplyEnds/peer not well
@@ -91,9 +92,12 @@ var ofLogs = []fault{
 	{id: "L9", promise: "P10", what: "Events arrive in Loki late.", exit: "0, 21", tests: `
 		tasks: TestLokiQuery/two new lines, after some time
 		cmd/hcrun/cli: TestBreaks/loki-late`},
-	{id: "L10", promise: "P10", what: "The clocks of a node and of Loki differ.", exit: "0", gap: "no test: the search begins a minute before the change by the node's clock, and events count by their own time"},
+	{id: "L10", promise: "P10", what: "The clocks of a node and of Loki differ.", exit: "0", tests: `
+		tasks: TestLokiQuery/a clock that is behind the node's
+		tasks: TestLokiQuery/a clock that is ahead of the node's`},
 	{id: "L11", promise: "P18", what: "The answer of Loki is malformed, huge or deep.", exit: "21", tests: `
 		tasks: TestLokiQuery/malformed
+		tasks: TestLokiQuery/deep
 		tasks: TestLokiQuery/a body without end
 		tasks: TestLokiQueryMark/a web page`},
 	{id: "L13", promise: "P15", what: "The certificate of Loki is not one to be trusted.", exit: "60", tests: `
@@ -151,7 +155,8 @@ var ofSwitch = []fault{
 		engine: TestEveryCrash/single/apply
 		engine: TestReleaseLost`, but: "an answer that is lost while hcrun lives"},
 	{id: "D16", promise: "P13", what: "A copy that the switch needs is damaged.", exit: "22", gap: "no test: what was put back is compared with its hash before it gets its name, as everything that is written"},
-	{id: "D17", promise: "P13", what: "The node has no systemd.", exit: "42", gap: "not injected yet"},
+	{id: "D17", promise: "P13", what: "The node has no systemd.", exit: "42", tests: `
+		cmd/hcrun/cli: TestScripts/no_systemd`},
 	{id: "D18", promise: "P13", what: "The switch fires in the day that the next node waits.", gap: "cannot happen: a run is confirmed before it lands, and nothing waits before that (TestSwitchOfARollback)"},
 }
 
@@ -201,8 +206,11 @@ var ofInputs = []fault{
 	{id: "IN12", promise: "P18", what: "A for_each would make a million steps.", exit: "2", tests: `
 		playbooks: TestBroken/for-each`},
 	{id: "IN14", promise: "P16", what: "A secret stands in a playbook as text.", exit: "50", gap: "not built: nothing looks for texts that could be secrets; sensitive = true hides what is marked"},
-	{id: "IN15", promise: "P5", what: "The playbook changes after a run has begun.", exit: "0", gap: "not injected yet"},
-	{id: "IN16", promise: "P5", what: "A file that is copied changes after a run has begun.", exit: "0", gap: "not injected yet"},
+	{id: "IN15", promise: "P5", what: "The playbook changes after a run has begun.", exit: "0", tests: `
+		cmd/hcrun/cli: TestScripts/recorded`, but: "that resume says what has changed; the next node is told"},
+	{id: "IN16", promise: "P5", what: "A file that is copied changes after a run has begun.", exit: "0", tests: `
+		cmd/hcrun/cli: TestScripts/recorded
+		tasks: TestALargeFileIsNotHeldInMemory`},
 	{id: "IN17", promise: "P12", what: "A time zone is unknown, or a window is empty.", exit: "2", tests: `
 		engine: TestScheduleValidate/zone
 		engine: TestScheduleValidate/empty

@@ -14,7 +14,8 @@ var ofRunner = []fault{
 		cmd/hcrun/cli: TestCtrlC/once in a wait
 		cmd/hcrun/cli: TestCtrlC/twice in a wait
 		engine: TestInterrupt`},
-	{id: "R4", promise: "P20", what: "The terminal is closed while a run goes on.", exit: "130", gap: "not injected yet"},
+	{id: "R4", promise: "P20", what: "The terminal is closed while a run goes on.", exit: "130", tests: `
+		cmd/hcrun/cli: TestTerminalCloses`},
 	{id: "R5", promise: "P13", what: "hcrun is stopped for longer than the node waits, and then goes on.", exit: "24", tests: `
 		engine: TestSwitchFires
 		engine: TestSwitchCode`, but: "a stopped process with a real node; there the switch fires behind the back of one that runs"},
@@ -38,7 +39,8 @@ var ofRunner = []fault{
 		engine: TestClockMoves
 		engine: TestAnySchedule`},
 	{id: "R16", promise: "P11", what: "Two processes work from one state folder.", exit: "11", tests: `
-		engine/journal: TestLock`},
+		engine/journal: TestLock
+		cmd/hcrun/cli: TestScripts/busy`},
 	{id: "R17", promise: "P11", what: "Two operators work from folders of their own.", exit: "11", tests: `
 		cmd/hcrun/cli: TestTwoOperators
 		engine: TestHeldElsewhere
