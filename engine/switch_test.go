@@ -270,6 +270,31 @@ func TestArmedBeforeEveryWrite(t *testing.T) {
 	}
 }
 
+// TestPutOffOnTheWayDown: the node waits anew while a run is rolled back, so that it does not do the same beside it.
+func TestPutOffOnTheWayDown(t *testing.T) {
+	w := newWorld(runbook()...)
+	if _, err := w.apply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	turned, armed := false, false
+	for _, e := range w.journal.Durable() {
+		switch {
+		case e.Kind == engine.EvTurned:
+			turned = true
+		case e.Kind == engine.EvArmed:
+			armed = turned
+		case e.Kind == engine.EvIntent && turned && !armed:
+			t.Fatal("a change was undone before the switch was put off")
+		}
+	}
+	if !armed {
+		t.Fatal("it was never put off")
+	}
+}
+
 // TestRestores has several changes of one path, and the order.
 func TestRestores(t *testing.T) {
 	img := func(s string) engine.Image {

@@ -236,6 +236,18 @@ func TestLokiQuery(t *testing.T) {
 			wrong: func(now time.Duration, _ int, _ *http.Request) (int, string) {
 				return map[bool]int{true: 200}[now >= 0], `{"status":"success","data":{"resultType":"streams","result":[{"values":[["x"]]}]}}`
 			}},
+		{name: "deep", max: 125, want: []string{"unavailable: ", "not as a Loki does"},
+			wrong: func(now time.Duration, _ int, _ *http.Request) (int, string) {
+				return map[bool]int{true: 200}[now >= 0], `{"status":"success","data":` + strings.Repeat("[", 1<<20)
+			}},
+		{name: "a clock that is behind the node's", max: 2, want: []string{"proven"},
+			streams: func(t0, now time.Time) []stream {
+				return []stream{audit("master1", stamped{t0.Add(-50 * time.Second), event(t0.Add(time.Second))}, stamped{t0.Add(-49 * time.Second), event(t0.Add(2 * time.Second))})}
+			}},
+		{name: "a clock that is ahead of the node's", max: 2, want: []string{"proven"},
+			streams: func(t0, now time.Time) []stream {
+				return []stream{audit("master1", stamped{now.Add(50 * time.Second), event(t0.Add(time.Second))}, stamped{now.Add(51 * time.Second), event(t0.Add(2 * time.Second))})}
+			}},
 		{name: "many old lines before the new ones", max: 2, want: []string{"proven"},
 			streams: func(t0, now time.Time) []stream {
 				lines := append(many(5000, t0.Add(-50*time.Second), event(t0.Add(-50*time.Second))), many(2, t0.Add(time.Second), event(t0.Add(time.Second)))...)

@@ -65,6 +65,8 @@ func TestSomebodyElse(t *testing.T) {
 	}{
 		{"edited before the check", "sync", "*hcrun*", "echo theirs >f", file("old", 0o644), "old", file("old", 0o644), file("new", 0o644), "theirs\n"},
 		{"mode changed before the check", "sync", "*hcrun*", "/bin/chmod 640 f", file("old", 0o644), "old", file("old", 0o644), file("new", 0o644), "old"},
+		{"replaced before the check", "sync", "*hcrun*", "echo theirs >.theirs; /bin/mv .theirs f", file("old", 0o644), "old", file("old", 0o644), file("new", 0o644), "theirs\n"},
+		{"moved away before the check", "sync", "*hcrun*", "/bin/mv f g; /bin/rm g", file("old", 0o644), "old", file("old", 0o644), file("new", 0o644), ""},
 		{"deleted before the check", "sync", "*hcrun*", "/bin/rm f", file("old", 0o644), "old", file("old", 0o644), file("new", 0o644), ""},
 		{"appeared before the check", "sync", "*hcrun*", "echo theirs >f", absent, "", absent, file("new", 0o644), "theirs\n"},
 		{"appeared in the last moment", "ln", "*hcrun*", "echo theirs >f", absent, "", absent, file("new", 0o644), "theirs\n"},

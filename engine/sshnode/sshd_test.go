@@ -32,6 +32,8 @@ func missing(t *testing.T, what string) {
 type sshd struct {
 	dir    string
 	config Config
+	start  func() *exec.Cmd // its process; that of a connection is another one
+	cmd    *exec.Cmd
 }
 
 // startSSHD runs a real sshd with its own keys on the loopback.
@@ -70,19 +72,23 @@ func startSSHD(t *testing.T, types []string, extra ...string) *sshd {
 	writeFile(t, d.dir+"/id", string(key))
 	writeFile(t, d.dir+"/authorized", string(ssh.MarshalAuthorizedKey(user.PublicKey())))
 	writeFile(t, d.dir+"/conf", conf)
-	cmd := exec.Command(path, "-D", "-e", "-f", d.dir+"/conf")
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		if t.Failed() {
-			t.Log("sshd said: ", said.String())
+	d.start = func() *exec.Cmd {
+		cmd := exec.Command(path, "-D", "-e", "-f", d.dir+"/conf")
+		var said bytes.Buffer
+		cmd.Stderr = &said
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
 		}
-	})
+		t.Cleanup(func() {
+			cmd.Process.Kill()
+			cmd.Wait()
+			if t.Failed() {
+				t.Log("sshd said: ", said.String())
+			}
+		})
+		return cmd
+	}
+	d.cmd = d.start()
 	d.config = Config{Name: "master1", Host: "127.0.0.1", Port: port, User: "root", ConnectTimeout: 20 * time.Second,
 		Identities: []string{d.dir + "/id"}, KnownHosts: []string{d.dir + "/known"}, Keep: d.dir + "/record"}
 	d.trust(t)
@@ -406,5 +412,34 @@ func TestSshdFull(t *testing.T) {
 	err := n.Put(t.Context(), engine.Change{At: d + "/f", Before: file("small", 0o600), After: absent})
 	if engine.CodeOf(err) != engine.Preflight || !strings.Contains(err.Error(), "read-only") {
 		t.Errorf("read-only: %v", err)
+	}
+}
+
+// TestSshdRestarted: the server that listens is killed and started anew; whoever is connected stays so.
+func TestSshdRestarted(t *testing.T) {
+	s := startSSHD(t, []string{"ed25519"})
+	n := s.dial(t)
+	d := folder(t)
+	pr, pw := io.Pipe()
+	text := letters(1 << 20)
+	after := file(text, 0o600)
+	after.Content = engine.NewContent(after.Content.Hash(), 1<<20, func(context.Context) (io.ReadCloser, error) { return pr, nil })
+	ended := make(chan error, 1)
+	go func() { ended <- n.Put(t.Context(), engine.Change{At: d + "/f", Before: absent, After: after}) }()
+	io.WriteString(pw, text[:1<<19])
+	s.cmd.Process.Kill()
+	s.cmd.Process.Wait() // its other end of standard error stays open with the connection
+	if _, err := Dial(t.Context(), s.config); engine.CodeOf(err) != engine.Unreachable {
+		t.Errorf("nobody listens: %v", err)
+	}
+	s.start()
+	io.WriteString(pw, text[1<<19:])
+	pw.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	s.trust(t) // waits until it listens
+	if got, err := s.dial(t).Look(t.Context(), d+"/f"); err != nil || !file(text, 0o600).Matches(got[0]) {
+		t.Errorf("%v, %v", got, err)
 	}
 }
