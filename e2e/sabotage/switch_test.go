@@ -150,7 +150,7 @@ var ofSwitch = []sabotage{
 	{
 		name: "copies that stay", promise: "P13", removed: "The copies of a run that was rolled back are removed.",
 		file: worker, pkg: "engine/sshnode", test: "TestConformance/dash/a_switch_can_be_put_off,_and_is_gone_with_its_run",
-		old: `gone) try rm -rf "undo/$1";;`, new: "gone) ;;",
+		old: `try rm -rf "undo/$1";;`, new: ":;;",
 	},
 	{
 		name: "decision that is made twice", promise: "P13", removed: "Of confirmed and fired the first stands.",
