@@ -216,6 +216,26 @@ func TestSwitchLeavesOthersChanges(t *testing.T) {
 	}
 }
 
+// TestRollbackOfWhatHasFired has somebody roll a run back that its node has undone before, and that waited for a
+// person: it is told that the node did it.
+func TestRollbackOfWhatHasFired(t *testing.T) {
+	w := newWorld(runbook()...)
+	w.oracle.Check = func(_ context.Context, name string, watch engine.Watch) error {
+		if name == "events" && !watch.Undoing {
+			must(w.node.WriteFile("/etc/policy.yaml", []byte("somebody's"), 0o600))
+			w.node.Fire("run-1")
+		}
+		return nil
+	}
+	if r, err := w.apply(t.Context()); engine.CodeOf(err) != engine.Incomplete || !r.Fired() {
+		t.Fatal(err)
+	}
+	must(w.node.WriteFile("/etc/policy.yaml", []byte("new policy"), 0o600))
+	if r, err := w.rollback(t.Context()); engine.CodeOf(err) != engine.Fired || r.State != engine.RolledBk {
+		t.Errorf("%s: %v", r.State, err)
+	}
+}
+
 // TestArm has what can go wrong when the switch is armed: nothing is written without one.
 func TestArm(t *testing.T) {
 	ctx := context.Background()

@@ -39,7 +39,7 @@ var ofSwitch = []sabotage{
 	},
 	{
 		name: "fired rollback that succeeds", promise: "P13", removed: "Whoever rolls back what the node has undone by itself is told so.",
-		file: "engine/rollback.go", pkg: "engine", test: "TestSwitchOfARollback",
+		file: "engine/rollback.go", pkg: "engine", test: "TestRollbackOfWhatHasFired",
 		old: "if err == nil && p.r.Fired() {", new: "if false {",
 	},
 	{
