@@ -134,3 +134,42 @@ func TestLinksLeadSomewhere(t *testing.T) {
 		t.Errorf("%d links, %v", links, err)
 	}
 }
+
+// TestPromisesAreTested holds that every test that the page of promises names is there, and that no promise is
+// without one.
+func TestPromisesAreTested(t *testing.T) {
+	page, err := os.ReadFile("docs/promises.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := map[string]bool{}
+	err = filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllSubmatch(text, -1) {
+			there[string(m[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	promises := strings.Split(string(page), "\n## P")[1:]
+	if len(promises) != 20 {
+		t.Errorf("%d promises", len(promises))
+	}
+	for _, p := range promises {
+		name, _, _ := strings.Cut(p, "\n")
+		tests := regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(p, -1)
+		if len(tests) == 0 {
+			t.Errorf("P%s has no test", name)
+		}
+		for _, test := range tests {
+			if !there[test] {
+				t.Errorf("P%s names %s, and there is none", name, test)
+			}
+		}
+	}
+}

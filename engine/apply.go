@@ -48,6 +48,14 @@ func (p *passage) carry(ctx context.Context) error {
 		return p.fall(ctx)
 	case r.disproven && !r.FirstWrite.IsZero():
 		return p.turn(ctx, "hcrun", r.failure(r.Failed[len(r.Failed)-1]))
+	case !r.FirstWrite.IsZero():
+		l, err := p.n.Ledger(ctx)
+		if err != nil {
+			return p.blind(ctx, "read the node's ledger", err)
+		}
+		if o := l.last(r.ID); o.State == RolledBk { // by whoever has a copy of the journal
+			return p.turn(ctx, o.By, o.Why)
+		}
 	}
 	err := p.begin(ctx)
 	if err == nil {

@@ -17,7 +17,7 @@ func (ro rollout) clock(string) []Hold {
 		}
 		for _, t := range []time.Time{r.Began, r.Ended, r.Latest} {
 			if ro.now.Before(t) {
-				return []Hold{{Guard: GuardClock, Until: t, Why: fmt.Sprintf("it is %s here, but run %s was recorded at %s: this machine's clock has gone backwards", ro.clockTime(ro.now, ro.cal.zone), r.ID, ro.clockTime(t, ro.cal.zone))}}
+				return []Hold{{Guard: GuardClock, Until: t, Why: fmt.Sprintf("it is %s here, but run %s was recorded at %s: this machine's clock has gone backwards, or was ahead where that was recorded", ro.clockTime(ro.now, ro.cal.zone), r.ID, ro.clockTime(t, ro.cal.zone))}}
 			}
 		}
 	}

@@ -41,12 +41,24 @@ type Outcome struct {
 	By       string            `json:"by"`
 	Inputs   map[string]string `json:"inputs,omitempty"`
 	Why      string            `json:"why,omitempty"`
+	Store    string            `json:"store,omitempty"`   // the mark of the state folder that has the journal
+	Journal  Head              `json:"journal,omitzero"` // what that journal had when this was written
 }
 
 // Ledger is what a node itself has on record: who holds it, and what came of earlier runs, oldest first.
 type Ledger struct {
 	Claim    *Claim // nil: nobody
 	Outcomes []Outcome
+}
+
+// last is what came of a run last, the zero Outcome where nothing did.
+func (l Ledger) last(run string) Outcome {
+	for _, o := range slices.Backward(l.Outcomes) {
+		if o.Run == run {
+			return o
+		}
+	}
+	return Outcome{}
 }
 
 // ClaimedError is a node that is held by somebody else.
@@ -204,7 +216,7 @@ func (p *passage) release(ctx context.Context, o *Outcome) error {
 
 // finish ends a run that has written: on the node, and then in the journal.
 func (p *passage) finish(ctx context.Context, ev Event, s State) error {
-	o := &Outcome{Run: p.r.ID, Playbook: p.r.Playbook, Node: p.r.Node, State: s, Clean: ev.End.Clean, Changed: p.r.Changed,
+	o := &Outcome{Store: p.Holder.Store, Journal: p.Journal.Head(), Run: p.r.ID, Playbook: p.r.Playbook, Node: p.r.Node, State: s, Clean: ev.End.Clean, Changed: p.r.Changed,
 		Began: p.r.Began, Ended: p.Clock.Now().UTC().Round(0), By: p.Holder.By, Inputs: p.r.Inputs, Why: ev.End.Why}
 	if s == Abandoned {
 		o.By = ev.End.User

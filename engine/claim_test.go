@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hcrun/hcrun/engine"
+	"github.com/hcrun/hcrun/engine/enginetest"
 )
 
 // ledger is what the world's node has on record.
@@ -144,6 +145,34 @@ func TestFenced(t *testing.T) {
 	}
 }
 
+// TestUndoneElsewhere: a run that was rolled back with a copy of its journal does not go up again from here, where
+// nobody knows of that and no guard is asked.
+func TestUndoneElsewhere(t *testing.T) {
+	w := newWorld(short()...)
+	was := treeBefore(w)
+	w.light(&enginetest.Fuse{At: 45})
+	if !enginetest.Survive(func() { _, _ = w.apply(t.Context()) }) {
+		t.Fatal("it was not killed")
+	}
+	w.light(nil)
+	here := w.journal
+	w.journal = copied(here, must2(engine.Fold(here.Durable())))
+	w.node.Journal = w.journal
+	if r, err := w.rollback(t.Context()); err != nil || r.State != engine.RolledBk {
+		t.Fatalf("%s: %v", r.State, err)
+	}
+	w.journal, w.node.Journal = here, here
+	puts := w.node.Puts()
+	r, err := w.apply(t.Context())
+	if r.State != engine.RolledBk || w.node.Puts() != puts || err != nil {
+		t.Errorf("%s after %d writes: %v", r.State, w.node.Puts()-puts, told(err))
+	}
+	if got := treeBefore(w); got != was {
+		t.Errorf("the node is\n%s\nwant\n%s", got, was)
+	}
+	w.sound(t)
+}
+
 // TestReleaseLost: a run whose outcome did not reach the node's ledger is not at its end.
 func TestReleaseLost(t *testing.T) {
 	w := newWorld(short()...)
@@ -251,6 +280,14 @@ func TestRecollect(t *testing.T) {
 	}
 	if err := engine.Guards(pb, "master2", at(1).Add(25*time.Hour), past); err != nil {
 		t.Errorf("a day after it: %v", err)
+	}
+	pb.Schedule.Soak = 0
+	past = engine.Recollect([]*engine.Run{known(engine.Landed, 3)}, "master2", "", engine.Ledger{Outcomes: []engine.Outcome{outcome("run-3", engine.Landed, 3, 6)}})
+	if held, ok := errors.AsType[*engine.NotYetError](engine.Guards(pb, "master1", at(5), past)); !ok || held.Holds[0].Guard != engine.GuardClock || !strings.Contains(held.Holds[0].Why, "run-3") || !held.Until.Equal(at(6)) {
+		t.Errorf("an hour before a run that only a node knows of has ended: %v", held)
+	}
+	if err := engine.Guards(pb, "master1", at(6), past); err != nil {
+		t.Errorf("when it has ended: %v", err)
 	}
 	past = engine.Recollect(nil, "master1", "", engine.Ledger{Outcomes: []engine.Outcome{outcome("run-1", engine.RolledBk, 1, 1)}})
 	if held, ok := errors.AsType[*engine.NotYetError](engine.Guards(pb, "master1", at(1).Add(25*time.Hour), past)); !ok || held.Holds[0].Guard != engine.GuardClean {

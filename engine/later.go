@@ -33,12 +33,12 @@ func MayUndo(r *Run, all []*Run) error {
 	if r.State == Abandoned {
 		return &Problem{Code: Invalid, What: fmt.Sprintf("run %s was given up: what stands on %s is not known to it any more", r.ID, r.Node), Next: "hcrun show " + r.ID + ", which has every change with its bytes"}
 	}
+	if r.Open() {
+		return nil // nothing is begun on an open run; what seems later was dated by a clock that went wrong
+	}
 	if later := StandsOn(r, all); len(later) > 0 {
 		last := later[len(later)-1].ID
 		return &Problem{Code: Operator, What: fmt.Sprintf("run %s changed files of run %s after it; undo the later one first", last, r.ID), Now: "nothing was changed", Next: "hcrun rollback " + last}
-	}
-	if r.Open() {
-		return nil
 	}
 	for _, o := range all {
 		if o.Node != r.Node && o.Dirty() {

@@ -67,6 +67,7 @@ func TestMayUndo(t *testing.T) {
 		"landed":                               {run("a", "m1", 0, Landed), run("b", "m2", 1, Landed), Done},
 		"rolled back already":                  {run("a", "m1", 0, RolledBk), run("b", "m2", 1, Landed), Invalid},
 		"a later run stands on it":             {run("a", "m1", 0, Landed), run("b", "m1", 1, Landed), Operator},
+		"not verified, older by its clock":     {run("a", "m1", 0, Applying), run("b", "m1", 1, Landed), Done},
 		"landed, another node not verified":    {run("a", "m1", 0, Landed), run("b", "m2", 1, Applying), Held},
 		"itself not verified, another neither": {run("a", "m1", 0, Applying), run("b", "m2", 1, Applying), Done},
 	}

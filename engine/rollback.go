@@ -171,6 +171,9 @@ func (p *passage) undo(ctx context.Context, op Op) error {
 		if err := p.byItself(ctx); err != nil {
 			return err
 		}
+		if _, was := p.r.touched(); was[c.At].Matches(gone.Got) {
+			return p.settled(op, c, Already) // put back past an earlier change of the same path, as a switch does
+		}
 		return p.incomplete(conflict(p.r, c.At, []Image{c.Before, c.After}, gone.Got))
 	}
 	return p.incomplete(unknown(p.r, "restore "+c.At, w.err))

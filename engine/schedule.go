@@ -53,7 +53,7 @@ const (
 	GuardInputs GuardName = "inputs"  // the playbook changed between two nodes (code InputsChanged)
 	GuardGate   GuardName = "gate"    // a gate on the peers said no
 	GuardPeers  GuardName = "peers"   // another node of the group does not say who holds it and what was done to it
-	GuardClock  GuardName = "clock"   // the clock has gone backwards since a recorded event
+	GuardClock  GuardName = "clock"   // the clock has gone backwards since a recorded event, or the node's is another one
 )
 
 // Hold is one guard's refusal.

@@ -167,6 +167,24 @@ func TestSwitchOfARollback(t *testing.T) {
 	}
 }
 
+// TestSwitchOfOnePathTwice has the switch undo a run that changed a path more than once: the node is past what is
+// undone step by step.
+func TestSwitchOfOnePathTwice(t *testing.T) {
+	w := newWorld(write("draft", manifest, "draft"), write("manifest", manifest, "new"), check("events"))
+	was := treeBefore(w)
+	w.oracle.Check = func(context.Context, string, engine.Watch) error {
+		w.node.Fire("run-1")
+		return nil
+	}
+	if r, err := w.apply(t.Context()); engine.CodeOf(err) != engine.Fired || r.State != engine.RolledBk {
+		t.Errorf("%s: %v", r.State, err)
+	}
+	if got := treeBefore(w); got != was {
+		t.Errorf("the node is\n%s\nwant\n%s", got, was)
+	}
+	w.sound(t)
+}
+
 // TestSwitchLeavesOthersChanges has somebody edit a file before the switch fires: it stays, is named, and the run
 // waits for a person.
 func TestSwitchLeavesOthersChanges(t *testing.T) {
@@ -249,6 +267,31 @@ func TestArmedBeforeEveryWrite(t *testing.T) {
 	}
 	if !armed {
 		t.Fatal("it was never armed")
+	}
+}
+
+// TestPutOffOnTheWayDown: the node waits anew while a run is rolled back, so that it does not do the same beside it.
+func TestPutOffOnTheWayDown(t *testing.T) {
+	w := newWorld(runbook()...)
+	if _, err := w.apply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	turned, armed := false, false
+	for _, e := range w.journal.Durable() {
+		switch {
+		case e.Kind == engine.EvTurned:
+			turned = true
+		case e.Kind == engine.EvArmed:
+			armed = turned
+		case e.Kind == engine.EvIntent && turned && !armed:
+			t.Fatal("a change was undone before the switch was put off")
+		}
+	}
+	if !armed {
+		t.Fatal("it was never put off")
 	}
 }
 

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hcrun/hcrun/e2e/turn"
 )
 
 // Lab is a hub network with nodes on it.
@@ -30,6 +32,7 @@ type Lab struct {
 	pki *pki
 
 	loki func() // ends it, where there is one
+	turn *os.File
 
 	mu   sync.Mutex
 	node []*Node
@@ -66,10 +69,18 @@ func Missing(bin string) string {
 	return ""
 }
 
-// New makes the network, the pki, the client's key and the images. Close ends it.
-func New(dir, bin string) (*Lab, error) {
+// New waits while a bed of systemd nodes runs, and makes the network, the pki, the client's key and the images. Close
+// ends it.
+func New(dir, bin string) (_ *Lab, err error) {
 	l := &Lab{Dir: dir, Bin: bin, id: "hce" + strings.ToLower(rand.Text()[:6])}
-	var err error
+	if l.turn, err = turn.Kubelets(context.Background()); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			l.turn.Close() // again, where Close was called: no harm
+		}
+	}()
 	if l.pki, err = newPKI(); err != nil {
 		return nil, err
 	}
@@ -115,7 +126,7 @@ func (l *Lab) Close() error {
 	if l.loki != nil {
 		l.loki()
 	}
-	return errors.Join(append(errs, run("ip", "netns", "del", l.hub()))...)
+	return errors.Join(append(errs, run("ip", "netns", "del", l.hub()), l.turn.Close())...)
 }
 
 // Command is a program that runs in the hub: it reaches the nodes and nothing else.

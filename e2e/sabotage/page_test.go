@@ -24,7 +24,7 @@ const middle = `
 `
 
 // order is that of the page.
-var order = []string{"P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P14", "P15", "P16", "P17", "P18", "P19", "P20"}
+var order = []string{"P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "P14", "P15", "P16", "P17", "P18", "P19", "P20"}
 
 // promises is what each is about, in a few words.
 var promises = map[string]string{
@@ -40,6 +40,7 @@ var promises = map[string]string{
 	"P10": "a check proves something about this change, on this node",
 	"P11": "one node at a time is changed and not verified, whoever works",
 	"P12": "guards hold, and are opened only on record",
+	"P13": "the node undoes by itself what nobody confirms, and what it has undone is no success",
 	"P14": "a journal that was changed is not believed",
 	"P15": "only the machine that is meant is written to",
 	"P16": "secrets stay where they belong",

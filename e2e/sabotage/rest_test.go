@@ -122,6 +122,16 @@ var ofCommands = []sabotage{
 		old: "past = engine.Recollect(past, h.Name, ro.address(h), l)", new: "",
 	},
 	{
+		name: "clock of the node", promise: "P12", removed: "A node whose clock is another one than the runner's is not changed.",
+		file: "cmd/hcrun/cli/clocks.go", pkg: "cmd/hcrun/cli", test: "TestClocksThatDiffer",
+		old: "case itself && by.Abs() > maxSkew:", new: "case false:",
+	},
+	{
+		name: "clock that a ledger is ahead of", promise: "P12", removed: "A clock that is behind what only a node has on record opens nothing.",
+		file: "engine/claim.go", pkg: "engine", test: "TestRecollect",
+		old: "Began: o.Began, Ended: o.Ended, Latest: o.Ended, FirstWrite", new: "Began: o.Began, FirstWrite",
+	},
+	{
 		name: "unfinished run on the node", promise: "P11", removed: "A node whose last run is not finished is not begun anew.",
 		file: "cmd/hcrun/cli/node.go", pkg: "cmd/hcrun/cli", test: "TestScripts/unfinished",
 		old: "if r.Node == h.Name && r.Dirty() {", new: "if false {",

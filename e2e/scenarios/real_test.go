@@ -97,7 +97,7 @@ func (r *real) inventory() string {
 		if i < len(r.masters) {
 			address = r.masters[i].IP
 		}
-		fmt.Fprintf(&b, "host \"master%d\" { address = %q }\n", i+1, address)
+		fmt.Fprintf(&b, "host \"master%d\" {\n  address = %q\n  switch  = \"weak\"\n}\n", i+1, address)
 	}
 	b.WriteString("group \"control_plane\" { hosts = [\"master1\", \"master2\", \"master3\"] }\n")
 	return b.String()

@@ -126,7 +126,7 @@ func goldenOf(t *testing.T, store *Store, id string) golden {
 	if r.ID != id || r.Node != "master1" || r.User != "operator@laptop" || r.Inventory != "/home/operator/site/inventory.hcl" || len(r.Inputs) == 0 {
 		t.Errorf("it is another run now: %+v", r.Opened)
 	}
-	g := golden{records: len(events), steps: len(r.Steps), state: r.State, next: r.Next, inDoubt: r.InDoubt, changed: r.Changed, clean: r.Clean, left: r.LeftPaths, head: j.Head()}
+	g := golden{records: len(events), steps: len(r.Steps), state: r.State, next: r.Next, inDoubt: r.InDoubt, changed: r.Changed, clean: r.Clean, left: r.LeftPaths, head: j.Head().Sum}
 	seen := map[string]bool{}
 	for _, c := range named(events) {
 		in, err := j.Open(t.Context(), c)

@@ -177,11 +177,28 @@ func (j *Journal) Open(ctx context.Context, c engine.Content) (io.ReadCloser, er
 	return j.store.Blob(ctx, j.id, c)
 }
 
-// Head is the sum of the last record, in lower-case hex.
-func (j *Journal) Head() string {
+// Head is the number of records and the sum of the last one, in lower-case hex.
+func (j *Journal) Head() engine.Head {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.chain.head
+	return engine.Head{Records: int(j.chain.seq) - 1, Sum: j.chain.head}
+}
+
+// Had returns nil when the journal of a run has that many records and the last of them has that sum, whatever
+// was added since; else an error of code Corrupt: its end was cut off, or it is another one.
+func (s *Store) Had(id string, h engine.Head) error {
+	f, c, err := s.load(id, os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if h.Records <= len(c.heads) && (h.Records == 0 || c.heads[h.Records-1] == h.Sum) {
+		return nil
+	}
+	p := engine.Problemf(engine.Corrupt, "%s has %d records; a node remembers that it had %d, and what the last of them was: its end was cut off, or another journal was put in its place", s.path(id), len(c.heads), h.Records)
+	p.Now = "nothing was changed by this command"
+	p.Next = "put the journal back from a copy (hcrun journal import), or, when it is lost, move it away and: hcrun abandon " + id + " --reason TEXT"
+	return p
 }
 
 // Close closes the file; there is nothing left to write.

@@ -14,6 +14,7 @@ import (
 // contents is what a journal file holds.
 type contents struct {
 	events []engine.Event
+	heads  []string // the sum of each record
 	chain  chain
 	good   int64  // where the last whole record ends, in bytes
 	torn   []byte // what is behind it
@@ -64,7 +65,7 @@ func (c *contents) take(line []byte, id string) error {
 	if e.Run != id {
 		return fmt.Errorf("it belongs to another run, %q", e.Run)
 	}
-	c.events = append(c.events, e)
+	c.events, c.heads = append(c.events, e), append(c.heads, next.head)
 	c.chain = next
 	c.good += int64(len(line))
 	return nil

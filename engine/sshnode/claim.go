@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -174,6 +175,9 @@ func (n *Node) elsewhere(op string, r record, by []byte) error {
 // claimed reads the text of a claim.
 func (n *Node) claimed(text []byte) (c engine.Claim, err error) {
 	token, rest, _ := bytes.Cut(text, []byte("\n"))
+	if len(text) == 0 {
+		return c, n.damaged("claim", errors.New("it is empty"))
+	}
 	if err = json.Unmarshal(rest, &c); err == nil && (!runPattern.MatchString(c.Run) || !tokenPattern.Match(token)) {
 		err = fmt.Errorf("it names no run, or no token")
 	}
@@ -189,8 +193,13 @@ func (n *Node) claimed(text []byte) (c engine.Claim, err error) {
 
 func (n *Node) damaged(what string, err error) error {
 	at := n.config.keep() + "/" + what
-	return &engine.Problem{Code: engine.Corrupt, What: fmt.Sprintf("%s: %s is damaged: %s", n.Name(), at, clip(err.Error())),
+	p := &engine.Problem{Code: engine.Corrupt, What: fmt.Sprintf("%s: %s is damaged: %s", n.Name(), at, clip(err.Error())),
 		Now: "nothing was changed by this command", Next: "look at " + at + " on " + n.Name() + "; it is kept as it is", Err: err}
+	if what == "claim" {
+		p.Now += "; who holds " + n.Name() + " is not known"
+		p.Next = "look at " + at + " on " + n.Name() + "; when no run is at work there: rm " + at + ", on " + n.Name() + ", then the same command"
+	}
+	return p
 }
 
 // Ledger reads what the node has on record; see engine.Claimable.
@@ -211,7 +220,7 @@ func (n *Node) Ledger(ctx context.Context) (l engine.Ledger, err error) {
 			return l, n.damaged([]string{"claim", "ledger"}[i], fmt.Errorf("it is a %s", f.Kind))
 		}
 	}
-	if len(texts[0]) > 0 {
+	if files[0].Kind == engine.File { // an empty one, too, is in everybody's way
 		c, err := n.claimed(texts[0])
 		if err != nil {
 			return l, err

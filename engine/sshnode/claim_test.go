@@ -1,6 +1,7 @@
 package sshnode
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -110,15 +111,18 @@ func TestForeignRecord(t *testing.T) {
 		}
 		must(0, os.Remove(keep))
 		must(0, os.Rename(keep+"-real", keep))
-		for text, want := range map[string]string{"": "", "{}\n": "unexpected end", "TOKEN\n{\"run\":\"run-1\"}\n": "names no run, or no token",
+		for text, want := range map[string]string{"": "it is empty", "ABCDEFGHIJKLM": "unexpected end", "ABCDEFGHIJKLMNOPQRSTUVWXYZ\n{\"run\":\"run-1": "unexpected end", "{}\n": "unexpected end", "TOKEN\n{\"run\":\"run-1\"}\n": "names no run, or no token",
 			"ABCDEFGHIJKLMNOPQRSTUVWXYZ\n{\"run\":\"run-1; reboot\"}\n": "names no run, or no token"} {
 			writeFile(t, keep+"/claim", text)
 			_, err := n.Ledger(t.Context())
-			if want == "" && err == nil {
-				continue
-			}
-			if engine.CodeOf(err) != engine.Corrupt || !strings.Contains(err.Error(), keep+"/claim") || !strings.Contains(err.Error(), want) {
+			if p, ok := errors.AsType[*engine.Problem](err); !ok || p.Code != engine.Corrupt || !strings.Contains(p.What, keep+"/claim") || !strings.Contains(p.What, want) || !strings.Contains(p.Next, "rm "+keep+"/claim, on ") {
 				t.Errorf("a claim of %q: %v", text, err)
+			}
+			if err := claim(); err == nil {
+				t.Errorf("over a claim of %q another one was made", text)
+			}
+			if got, err := os.ReadFile(keep + "/claim"); err != nil || string(got) != text {
+				t.Errorf("a claim of %q is not kept: %q, %v", text, got, err)
 			}
 		}
 		must(0, os.Remove(keep+"/claim"))

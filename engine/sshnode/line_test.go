@@ -145,7 +145,7 @@ func TestReset(t *testing.T) {
 }
 
 // TestFrozenInAFile: nothing arrives any more in the middle of a file. hcrun finds out within half a minute; others are
-// told that the node is being written to, until its worker has waited for long enough and ends; then they write.
+// told that somebody writes there, until its worker has waited for long enough and ends; then they write.
 func TestFrozenInAFile(t *testing.T) {
 	s := startSSHD(t, []string{"ed25519"}, "SetEnv "+tools(t, map[string]string{"sleep": "exec " + mustFind(t, "sleep") + " 0.05"})[0])
 	d := folder(t)

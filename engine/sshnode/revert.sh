@@ -3,11 +3,11 @@
 # By hand, without hcrun, also for a run that was confirmed:   sh revert.sh now
 # It leaves alone whatever somebody else has changed since, and says so.
 {
-n=${2:-000000000000000000000000} run='#run#' st=0 e= p= plen=0 last=
+n=$(printf %024d $$) run='#run#' # not the one in the arguments: what a killed one has left is swept by the next st=0 e= p= plen=0 last=
 case $0 in */*) here=${0%/*};; *) here=.;; esac
 here=$(cd -P "$here" && pwd -P) || exit 1
 keep=${here%/undo/*}
-case ${1-} in wait|boot) exec </dev/null >/dev/null 2>&1;; esac
+exec 4>&1 </dev/null >/dev/null 2>&1
 #files#
 pay() { cat "$copy"; }
 
@@ -30,7 +30,7 @@ fire() {
   fence; st=0; : >"$here/.reverted"; list; result
   sync "$here/.reverted"; mv -fT "$here/.reverted" "$here/reverted"; sync "$here"
   for x in basic.target.wants/ ''; do rm -f "/etc/systemd/system/${x}hcrun-undo-$run.service"; done
-  [ "$1" != now ] || { echo "Put back what run $run changed."; [ ! -s "$here/reverted" ] || { echo "Not put back:"; cat "$here/reverted"; }; }
+  [ "$1" != now ] || { echo "Put back what run $run changed."; [ ! -s "$here/reverted" ] || { echo "Not put back:"; cat "$here/reverted"; }; } >&4
   exit 0
 }
 # fence: the claim of the run is nobody's any more; its runner, should it wake, can write nothing.
@@ -63,7 +63,7 @@ boot)
   x= y=; read -r x <"$here/boot"; read -r y </proc/sys/kernel/random/boot_id
   [ "$x" = "$y" ] || fire boot;;
 now) fire now;;
-*) echo "sh $0 now puts back what run $run changed"; exit 2;;
+*) echo "sh $0 now: puts back what run $run changed" >&4; exit 2;;
 esac
 exit 0
 }

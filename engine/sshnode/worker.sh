@@ -76,7 +76,8 @@ theirs() { x=; [ ! -e "$1/claim" ] || x=$(cut -c 1-4000 "$1/claim" | { IFS= read
 claim() { st=75 e= t=
   if keep "$1" && ours . "$3"; then
     t=./.hcrun-$n-$$ want=$((${#2}+1+plen))
-    { echo "$2" && pay; } >"$t" && plen=0 && whole $want && try sync "$t" && try mv -fT "$t" claim && t= &&
+    e=$({ echo "$2"; pay; } | pour "$t"); x=$?; plen=0
+    [ $x = 0 ] && whole $want && try sync "$t" && try mv -fT "$t" claim && t= &&
       try sync . && ours . "$2" && others "$4" && st=0 e=done; fi
   over "$1"; }
 release() { st=75 e= t=
@@ -85,7 +86,8 @@ release() { st=75 e= t=
   over "$1"; }
 note() { t=./.hcrun-$n-$$ want=$plen
   if [ -e ledger ]; then want=$(wc -c <ledger) && want=$((want+plen)) || return; fi
-  { { [ ! -e ledger ] || cat ledger; } && pay; } >"$t" && plen=0 && whole $want && try sync "$t" && try mv -fT "$t" ledger && t=; }
+  e=$({ [ ! -e ledger ] || cat ledger; pay; } | pour "$t"); x=$?; plen=0
+  [ $x = 0 ] && whole $want && try sync "$t" && try mv -fT "$t" ledger && t=; }
 # whole BYTES: the temp has that many. A payload ends early when the connection does.
 whole() { x=$(wc -c <"$t"); [ $((x)) = "$1" ] || { e="$((x)) bytes were written, and not $1"; return 1; }; }
 over() { rest; untemp; unlock; cd /
@@ -99,13 +101,14 @@ units=/etc/systemd/system
 # confirm RUN HOW: the switch of the run does not fire any more. One that has fired lets no run land.
 confirm() { [ -d "undo/$1" ] || return 0
   [ -e "undo/$1/decision" ] || { try ln "undo/$1/confirmed" "undo/$1/decision" && try sync "undo/$1"; } || return
-  nounit "$1"; IFS= read -r x <"undo/$1/decision"
+  IFS= read -r x <"undo/$1/decision"
+  [ "$x" != confirmed ] || nounit "$1" # one that fires and was interrupted goes on at the next boot
   [ "$x" = confirmed ] || [ "$2" != landed ] || { st=74 e=; return 1; }; }
 nounit() { rm -f "$units/basic.target.wants/hcrun-undo-$1.service" "$units/hcrun-undo-$1.service"; }
 others() { set +f; for q in undo/*; do
     q=${q#undo/}; [ "$q" = "$1" ] || [ ! -d "undo/$q" ] || confirm "$q" kept || { set -f; return 1; }; done; set -f; }
 forget() { case $2 in
-  gone) try rm -rf "undo/$1";;
+  gone) nounit "$1"; try rm -rf "undo/$1";;
   landed) set +f; for q in undo/* undo/.new; do [ "$q" = "undo/$1" ] || rm -rf "$q"; done; set -f;; esac; }
 
 # arm KEEP TOKEN RUN SECONDS WEAK and, three words each, "room DIR BYTES" or "N PATH PATTERN" for a copy; with
@@ -118,7 +121,8 @@ copies() { q=$u/.new; rm -rf "$q"; { [ -d "$u" ] || { try mkdir -m 0700 "$u" && 
   new=1; while [ $# -gt 0 ]; do
     case $1 in room) room "$2" "$3";; *) copy "$@";; esac || return
     shift 3; done
-  want=$plen t=$q/revert.sh; pay >"$t"; plen=0; whole $want && t= &&
+  want=$plen t=$q/revert.sh; e=$(pay | pour "$t"); x=$?; plen=0
+  [ $x = 0 ] && whole $want && t= &&
     e=$( { echo confirmed >"$q/confirmed" && echo fired >"$q/fired" && cat /proc/sys/kernel/random/boot_id >"$q/boot"; } 2>&1 ) &&
     try sync "$q/revert.sh" "$q/confirmed" "$q/fired" "$q/boot" "$q" && try mv -nT "$q" "$r" && [ ! -e "$q" ] && try sync "$u"; }
 # room DIR BYTES: what is to be written fits there, as far as the node can tell.

@@ -139,6 +139,8 @@ type rollout struct {
 	chosen []inventory.Host            // those of --limit
 	store  *journal.Store
 	silent map[string]error  // nodes that did not say what they have on record
+	clocks map[string]bool   // nodes whose clocks were asked for and, if need be, noted
+	off    bool              // the clock of the node that is decided on holds it
 	locate func(error) error // adds the playbook's line to an error
 }
 

@@ -179,5 +179,5 @@ func (s *site) examineHost(ctx context.Context, h inventory.Host) []finding {
 		how += ", and so is sudo"
 	}
 	found := []finding{{Node: h.Name, Check: "ssh", Level: fine, Text: how}}
-	return append(found, examine(ctx, n, s.clock)...)
+	return append(append(found, examineSwitch(ctx, n, h)...), examine(ctx, n, s.clock)...)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -57,41 +56,16 @@ func (p *patient) root(ctx context.Context) {
 	}
 }
 
-// How far a node's clock may be from this machine's: guards and evidence are decided on time.
-const (
-	noteSkew = 5 * time.Second
-	maxSkew  = time.Minute
-)
-
-// time compares the node's clock with this machine's, in favour of the node as long as the answer took.
+// time compares the node's clock with this machine's.
 func (p *patient) time(ctx context.Context) {
-	before := p.clock.Now()
-	out, err := p.Observe(ctx, "date", "-u", "+%s %N")
-	after := p.clock.Now()
-	said, nanos, _ := strings.Cut(strings.TrimSpace(string(out)), " ")
-	seconds, bad := strconv.ParseInt(said, 10, 64)
-	if err != nil || bad != nil {
-		p.say("clock", warning, "", "its clock cannot be read: %v", errors.Join(err, bad))
-		return
-	}
-	ns, _ := strconv.ParseInt(nanos, 10, 64) // a date without %N is right to the second
-	there := time.Unix(seconds, min(max(ns, 0), 999_999_999))
-	skew := time.Duration(0)
+	by, err := skew(ctx, p, p.clock)
 	switch {
-	case there.Before(before):
-		skew = there.Sub(before)
-	case there.After(after):
-		skew = there.Sub(after)
-	}
-	how := fmt.Sprintf("%s ahead of this machine's", skew.Round(time.Millisecond))
-	if skew < 0 {
-		how = fmt.Sprintf("%s behind this machine's", -skew.Round(time.Millisecond))
-	}
-	switch {
-	case skew.Abs() > maxSkew:
-		p.say("clock", inTheWay, "set whichever is wrong: timedatectl", "its clock is %s; more than %s make guards and evidence worthless", how, maxSkew)
-	case skew.Abs() > noteSkew:
-		p.say("clock", warning, "look at its time synchronisation: timedatectl", "its clock is %s", how)
+	case err != nil:
+		p.say("clock", warning, "", "its clock cannot be read: %v", err)
+	case by.Abs() > maxSkew:
+		p.say("clock", inTheWay, "set whichever is wrong: timedatectl", "its clock is %s; more than %s make guards and evidence worthless", apart(by), engine.Duration(maxSkew))
+	case by.Abs() > noteSkew:
+		p.say("clock", warning, "look at its time synchronisation: timedatectl", "its clock is %s", apart(by))
 	default:
 		p.say("clock", fine, "", "its clock is this machine's, to the %s", noteSkew)
 	}

@@ -18,28 +18,66 @@ func holder(store *journal.Store) (engine.Holder, error) {
 
 // witnessed are the runs that guards are decided on: those in the journals here, and those that the nodes of
 // the group have on record themselves. A second laptop, or a journal that is lost, opens no guard. The holds are
-// of nodes that do not say what they have. An error is a node that somebody else holds.
-func (ro *rollout) witnessed(ctx context.Context, node string) ([]*engine.Run, []engine.Hold, error) {
+// of nodes that do not say what they have, and of the node's own clock. An error is a node that somebody else holds.
+// Where nothing is to be changed only the node itself is asked.
+func (ro *rollout) witnessed(ctx context.Context, it intent) ([]*engine.Run, []engine.Hold, error) {
 	past, err := ro.past(ro.store)
 	if err != nil {
 		return nil, nil, err
 	}
-	var silent []engine.Hold
+	var holds []engine.Hold
 	for _, h := range ro.group {
+		itself := h.Name == it.host.Name
+		if !itself && !engine.HasChanges(it.steps) {
+			continue
+		}
 		l, err := ro.ledger(ctx, h)
 		switch {
-		case err != nil && (h.Name == node || ctx.Err() != nil):
+		case err != nil && (itself || ctx.Err() != nil):
 			return nil, nil, err
 		case err != nil:
-			silent = append(silent, engine.Hold{Guard: engine.GuardPeers, Why: fmt.Sprintf("%s does not say who holds it and what was done to it: %v", h.Name, err)})
+			holds = append(holds, engine.Hold{Guard: engine.GuardPeers, Why: fmt.Sprintf("%s does not say who holds it and what was done to it: %v", h.Name, err)})
 			continue
 		}
 		if err := ro.foreign(ro.store, h, l); err != nil {
 			return nil, nil, err
 		}
+		if err := whole(ro.store, l); err != nil {
+			return nil, nil, err
+		}
 		past = engine.Recollect(past, h.Name, ro.address(h), l)
+		late, err := ro.timed(ctx, h, itself)
+		if err != nil {
+			return nil, nil, err
+		}
+		holds = append(holds, late...)
 	}
-	return past, silent, nil
+	return past, holds, nil
+}
+
+// whole holds that the journals here still have what they had when the runs ended that a node remembers: a journal
+// whose last records are cut off reads like one that was never longer.
+func whole(store *journal.Store, l engine.Ledger) error {
+	ids, err := store.IDs()
+	if err != nil {
+		return err
+	}
+	for _, o := range l.Outcomes {
+		if o.Journal.Records == 0 || !slices.Contains(ids, o.Run) {
+			continue // of another folder, or removed by gc
+		}
+		mark, err := store.Mark()
+		if err != nil {
+			return err
+		}
+		if o.Store != mark {
+			continue // gone on with from a copy of the journal
+		}
+		if err := store.Had(o.Run, o.Journal); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ledger asks a node what it has on record. A node that was silent once is not waited for again.

@@ -65,9 +65,6 @@ func (ro *rollout) agree(ctx context.Context, it intent, overrides []engine.Over
 	if err := ro.app.confirm(ctx, fmt.Sprintf("change %s?", it.host.Name), ro.flags.yes); err != nil {
 		return nil, err
 	}
-	if err := ro.refresh(ctx); err != nil {
-		return nil, err
-	}
 	return ro.decide(ctx, it)
 }
 
@@ -102,8 +99,8 @@ func (ro *rollout) look(ctx context.Context, h inventory.Host) (intent, error) {
 	return it, err
 }
 
-// decide asks the guards, unless there is nothing to change. It returns the overrides that open what
-// would hold the node; that of the gates is taken along, since gates are asked later.
+// decide asks who holds the node, and the guards; of those only the clock where there is nothing to change. It returns
+// the overrides that open what would hold the node; that of the gates is taken along, since gates are asked later.
 func (ro *rollout) decide(ctx context.Context, it intent) ([]engine.Override, error) {
 	var overrides []engine.Override
 	if slices.Contains(ro.flags.overrides, string(engine.GuardGate)) {
@@ -113,28 +110,18 @@ func (ro *rollout) decide(ctx context.Context, it intent) ([]engine.Override, er
 	for _, name := range ro.flags.overrides {
 		open = append(open, engine.GuardName(name))
 	}
-	now := ro.clock.Now()
-	if !engine.HasChanges(it.steps) {
-		// Looking needs nobody's leave, but a record out of order would spoil what guards are decided on.
-		past, err := ro.past(ro.store)
-		if err != nil {
-			return nil, err
-		}
-		open = slices.DeleteFunc(overridable(), func(g engine.GuardName) bool { return g == engine.GuardClock })
-		held, ok := errors.AsType[*engine.NotYetError](engine.Guards(it.book, it.host.Name, now, past, open...))
-		if ok && held.Holds[0].Guard == engine.GuardClock {
-			return nil, ro.held(held)
-		}
-		return overrides, nil
+	if err := ro.refresh(ctx); err != nil {
+		return nil, err
 	}
-	past, silent, err := ro.witnessed(ctx, it.host.Name)
+	past, holds, err := ro.witnessed(ctx, it)
 	if err != nil {
 		return nil, err
 	}
-	if held := ro.guards(it, now, past, silent, open...); held != nil {
+	now := ro.clock.Now() // what somebody else has recorded meanwhile is not in the future
+	if held := ro.guards(it, now, past, holds, open...); held != nil {
 		return nil, ro.held(held)
 	}
-	if opened := ro.guards(it, now, past, silent); opened != nil {
+	if opened := ro.guards(it, now, past, holds); opened != nil {
 		for _, hold := range opened.Holds {
 			overrides = append(overrides, ro.override(hold))
 		}
@@ -142,17 +129,28 @@ func (ro *rollout) decide(ctx context.Context, it intent) ([]engine.Override, er
 	return overrides, nil
 }
 
-// guards are all that hold the node, the silence of others among them; nil when nothing does. How long a silence
-// lasts nobody knows.
-func (ro *rollout) guards(it intent, now time.Time, past []*engine.Run, silent []engine.Hold, open ...engine.GuardName) *engine.NotYetError {
-	held, _ := errors.AsType[*engine.NotYetError](engine.Guards(it.book, it.host.Name, now, past, open...))
-	if len(silent) == 0 || slices.Contains(open, engine.GuardPeers) {
-		return held
+// guards are all that hold the node, more among them, of which nobody knows how long they last; nil when nothing
+// does. Looking needs nobody's leave, but a clock that is wrong would spoil what guards are decided on.
+func (ro *rollout) guards(it intent, now time.Time, past []*engine.Run, more []engine.Hold, open ...engine.GuardName) *engine.NotYetError {
+	idle := !engine.HasChanges(it.steps)
+	if idle {
+		open = append(slices.DeleteFunc(overridable(), func(g engine.GuardName) bool { return g == engine.GuardClock }), open...)
 	}
-	if held == nil {
+	held, ok := errors.AsType[*engine.NotYetError](engine.Guards(it.book, it.host.Name, now, past, open...))
+	if !ok {
 		held = &engine.NotYetError{Node: it.host.Name}
 	}
-	held.Holds, held.Until = append(held.Holds, silent...), time.Time{}
+	if idle { // no override opens another node's unfinished run
+		held.Holds = slices.DeleteFunc(held.Holds, func(h engine.Hold) bool { return h.Guard == engine.GuardOpen })
+	}
+	for _, h := range more {
+		if !slices.Contains(open, h.Guard) {
+			held.Holds, held.Until = append(held.Holds, h), time.Time{}
+		}
+	}
+	if len(held.Holds) == 0 {
+		return nil
+	}
 	return held
 }
 
@@ -168,6 +166,10 @@ func (ro *rollout) held(held *engine.NotYetError) error {
 	for _, h := range held.Holds {
 		p.What += fmt.Sprintf("\n%s: %s", h.Guard, h.Why)
 		switch h.Guard {
+		case engine.GuardClock:
+			if ro.off {
+				p.Next = "timedatectl   (on " + held.Node + " and here, and set the clock that is wrong; then the same command)"
+			}
 		case engine.GuardInputs:
 			p.Code = engine.InputsChanged
 		case engine.GuardClean:

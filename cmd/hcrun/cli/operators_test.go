@@ -81,6 +81,45 @@ func TestTwoOperators(t *testing.T) {
 	}
 }
 
+// TestNothingToChangeOnAHeldNode: who holds a node is asked also where nothing is to be changed there, since what a
+// check sees then is the other one's half of a change. Of the guards only the clock holds who only looks.
+func TestNothingToChangeOnAHeldNode(t *testing.T) {
+	needLab(t)
+	b := newBench(t, binary(t))
+	b.must(0, b.apply("master1")...)
+	keep := filepath.Join(b.root("master1"), "var", "lib", "hcrun")
+	claim := func(folder string) {
+		text := "ABCDEFGHIJKLMNOPQRSTUVWXYZ\n" + `{"run":"run-9","playbook":"p","by":"` + me() + `","folder":"` + folder + `"}` + "\n"
+		if err := os.WriteFile(filepath.Join(keep, "claim"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	claim("/elsewhere")
+	if out := b.must(11, b.apply("master1")...); !strings.Contains(out, "master1 is held by run run-9") {
+		t.Errorf("it does not say who holds it:\n%s", out)
+	}
+	if out := b.must(0, "apply", b.playbook, "-i", b.inventory, "--limit", "master1", "--plan"); !strings.Contains(out, "would be held: master1 is held by run run-9") {
+		t.Errorf("the plan does not say who holds it:\n%s", out)
+	}
+	claim(b.state)
+	b.must(32, b.apply("master1")...)
+	if err := os.Remove(filepath.Join(keep, "claim")); err != nil {
+		t.Fatal(err)
+	}
+	b.must(0, "lab", "clock", "+5h") // outside the window
+	if out := b.must(0, b.apply("master1")...); !strings.Contains(out, "everything was in place") {
+		t.Errorf("it says\n%s", out)
+	}
+	b.must(0, "lab", "clock", "-5h")
+	if out := b.must(10, b.apply("master1")...); !strings.Contains(out, "clock: it is ") || !strings.Contains(out, "earliest: ") || strings.Contains(out, "window: ") {
+		t.Errorf("another guard held it:\n%s", out)
+	}
+	// What its checks then see is another matter: they go by the clock as well.
+	if code, out := b.run(b.apply("master1", "--override", "clock", "--reason", "on purpose")...); code == 10 || !strings.Contains(out, "overridden: on purpose") {
+		t.Errorf("an override opens it: %d\n%s", code, out)
+	}
+}
+
 // TestLostJournal: what was done is on record on the nodes, too, so that a journal that is lost opens no guard.
 func TestLostJournal(t *testing.T) {
 	needLab(t)
@@ -141,4 +180,35 @@ func TestAbandon(t *testing.T) {
 	}
 	b.must(0, "ack", "master1", "--reason", "it is being rebuilt")
 	b.must(0, b.apply("master2", "--override", "order", "--override", "peers", "--override", "gate", "--reason", "master1 is gone")...)
+}
+
+// TestCutJournal: a journal whose last records are cut off, at the end of a record, reads like one that was never
+// longer; the node remembers that it was.
+func TestCutJournal(t *testing.T) {
+	needLab(t)
+	b := newBench(t, binary(t))
+	b.must(0, b.apply("master1")...)
+	all, err := filepath.Glob(filepath.Join(b.state, "runs", "*.jsonl"))
+	if err != nil || len(all) != 1 {
+		t.Fatal(all, err)
+	}
+	text, err := os.ReadFile(all[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(text), "\n")
+	if err := os.WriteFile(all[0], []byte(strings.Join(lines[:len(lines)-6], "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.must(0, "journal", "verify")
+	b.must(0, "lab", "clock", "+25h")
+	for _, args := range [][]string{b.apply("master2"), {"resume"}, {"rollback", "--yes"}} {
+		if out := b.must(31, args...); !strings.Contains(out, "its end was cut off") {
+			t.Errorf("%v said:\n%s", args, out)
+		}
+	}
+	if err := os.WriteFile(all[0], text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.must(0, b.apply("master2")...)
 }

@@ -92,18 +92,9 @@ func (a *app) rollback(ctx context.Context, args []string, plan, yes bool) error
 	})
 }
 
-// takeUpPlan shows what a rollback would undo, newest first.
+// takeUpPlan shows what a rollback would undo, newest first, and the checks that it would ask.
 func (a *app) takeUpPlan(ctx context.Context, r *engine.Run) error {
-	steps := slices.Clone(r.Steps)
-	slices.Reverse(steps)
-	for i := range steps {
-		changes := []engine.Change{}
-		for _, c := range slices.Backward(steps[i].Changes) {
-			changes = append(changes, c.Inverse())
-		}
-		steps[i].Changes = changes
-		steps[i].Skip = steps[i].Check != nil && !steps[i].OnRollback
-	}
+	steps := undone(r.Steps)
 	store, err := a.records()
 	if err != nil {
 		return err
@@ -113,8 +104,63 @@ func (a *app) takeUpPlan(ctx context.Context, r *engine.Run) error {
 	return nil
 }
 
+// undone are the steps that a rollback goes through. A check that is not asked after it is none, and neither is what
+// was left out of the run because its "when" was false.
+func undone(steps []engine.PlannedStep) []engine.PlannedStep {
+	var back []engine.PlannedStep
+	for _, s := range slices.Backward(steps) {
+		if s.Skip || s.Check != nil && !s.OnRollback {
+			continue
+		}
+		changes := []engine.Change{}
+		for _, c := range slices.Backward(s.Changes) {
+			changes = append(changes, c.Inverse())
+		}
+		s.Changes = changes
+		back = append(back, s)
+	}
+	return back
+}
+
 // takeUp continues a recorded run on its node, if it may, as that is under the lock.
 func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, what string, may func(*engine.Run, []*engine.Run) error, do func(*engine.Engine, engine.Claimable, *engine.Run) error) error {
+	mayNow := func(s *site, r *engine.Run) error {
+		a.unveiled(ctx, store, r)
+		past, err := s.past(store)
+		if err != nil {
+			return err
+		}
+		return may(r, past)
+	}
+	return a.underLock(ctx, store, r, what, mayNow, func(t taken) error {
+		if t.gone != nil {
+			return outOfReach(t.gone, t.run)
+		}
+		t.site.noteClock(ctx, t.node)
+		if err := do(t.Engine, t.node, t.run); err != nil {
+			return err
+		}
+		if t.run.State == engine.RolledBk {
+			a.rolledBack(t.run)
+			return nil
+		}
+		a.landed(t.run)
+		return nil
+	})
+}
+
+// taken is a recorded run that is taken up, with all that it takes.
+type taken struct {
+	*engine.Engine
+	site *site
+	run  *engine.Run      // as it is under the lock
+	node engine.Claimable // nil where it cannot be reached
+	gone error            // why it cannot
+}
+
+// underLock takes a recorded run up while nobody else works from this state folder. may is asked before its node is
+// connected to.
+func (a *app) underLock(ctx context.Context, store *journal.Store, r *engine.Run, what string, may func(*site, *engine.Run) error, do func(taken) error) error {
 	s, h, err := a.siteOf(ctx, r)
 	if err != nil {
 		return err
@@ -133,17 +179,21 @@ func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, w
 	if r, err = engine.Fold(events); err != nil {
 		return engine.Problemf(engine.Corrupt, "run %s: %w", what, err)
 	}
-	a.unveiled(ctx, store, r)
-	past, err := s.past(store)
-	if err != nil {
+	if err := may(s, r); err != nil {
 		return err
 	}
-	if err := may(r, past); err != nil {
-		return err
+	t := taken{site: s, run: r}
+	if n, err := s.dial(ctx, h); err == nil {
+		t.node = n
+	} else {
+		t.gone = err
 	}
-	n, err := s.dial(ctx, h)
-	if err != nil {
-		return outOfReach(err, r)
+	if t.node != nil {
+		if l, err := t.node.Ledger(ctx); err == nil { // else whoever goes on finds out
+			if err := whole(store, l); err != nil {
+				return err
+			}
+		}
 	}
 	who, err := holder(store)
 	if err != nil {
@@ -151,16 +201,8 @@ func (a *app) takeUp(ctx context.Context, store *journal.Store, r *engine.Run, w
 	}
 	show, done := a.display(ui.Zone(r), events)
 	defer done()
-	e := &engine.Engine{Journal: j, Holder: who, Alone: s.alone(store, r), Kinds: a.kinds, Clock: s.clock, Show: show, Peers: s.peersOf(r), Other: s.other, Veil: a.veil}
-	if err := do(e, n, r); err != nil {
-		return err
-	}
-	if r.State == engine.RolledBk {
-		a.rolledBack(r)
-		return nil
-	}
-	a.landed(r)
-	return nil
+	t.Engine = &engine.Engine{Journal: j, Holder: who, Alone: s.alone(store, r), Kinds: a.kinds, Clock: s.clock, Show: show, Peers: s.peersOf(r), Other: s.other, Veil: a.veil}
+	return do(t)
 }
 
 func (a *app) rolledBack(r *engine.Run) {

@@ -5,11 +5,44 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hcrun/hcrun/cmd/hcrun/ui"
+	"github.com/hcrun/hcrun/engine"
 )
 
 var taskRE = regexp.MustCompile(`(?m)^task "([a-z-]+)" "([a-z_]+)" \{$`)
+
+// TestUndone: what a rollback is said to go through is what it goes through.
+func TestUndone(t *testing.T) {
+	check := func(name string, onRollback, skip bool) engine.PlannedStep {
+		return engine.PlannedStep{Kind: "assert", Name: name, Check: []byte("{}"), OnRollback: onRollback, Skip: skip}
+	}
+	dir := func(at string) engine.Change {
+		return engine.Change{At: at, Before: engine.Image{Kind: engine.Absent}, After: engine.Image{Kind: engine.Dir, Mode: 0o700}}
+	}
+	steps := []engine.PlannedStep{
+		{Kind: "scp", Name: "first", Changes: []engine.Change{dir("/a"), dir("/a/b")}},
+		check("once", false, false), check("again", true, false), check("never", true, true),
+		{Kind: "scp", Name: "left_out", Skip: true},
+		{Kind: "scp", Name: "in_place"},
+	}
+	var out strings.Builder
+	ui.Plan(t.Context(), &out, ui.Style{}, undone(steps))
+	var said []string
+	for line := range strings.Lines(out.String()) {
+		said = append(said, strings.Join(strings.Fields(line), " "))
+	}
+	want := []string{"1 scp.in_place nothing to do", "2 assert.again check (asked again after a rollback)", "3 scp.first remove /a/b directory 0700 0:0", "remove /a directory 0700 0:0"}
+	if !slices.Equal(said, want) {
+		t.Errorf("%q, want %q", said, want)
+	}
+	if len(steps[0].Changes) != 2 || steps[0].Changes[0].At != "/a" {
+		t.Error("the run's own steps have changed")
+	}
+}
 
 // TestRollbackAfterEachTask lets the flagship fail behind each of its tasks in turn: every time the node's
 // tree is as before, with modes and owners, and logs are kept.

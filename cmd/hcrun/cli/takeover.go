@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hcrun/hcrun/cmd/hcrun/ui"
 	"github.com/hcrun/hcrun/engine"
 	"github.com/hcrun/hcrun/engine/journal"
 	"github.com/hcrun/hcrun/inventory"
@@ -54,12 +53,12 @@ func (a *app) takeover(ctx context.Context, name, reason string) error {
 		return err
 	}
 	var from *engine.Claim
-	err = a.withOpen(ctx, store, r, "takeover "+r.ID, func(e *engine.Engine, n engine.Claimable, gone error, r *engine.Run) error {
-		if gone != nil {
-			return gone
+	err = a.withOpen(ctx, store, r, "takeover "+r.ID, func(t taken) error {
+		if t.gone != nil {
+			return t.gone
 		}
 		var err error
-		from, err = e.TakeOver(ctx, n, r, me(), reason)
+		from, err = t.TakeOver(ctx, t.node, t.run, me(), reason)
 		return err
 	})
 	switch {
@@ -86,11 +85,14 @@ func (a *app) abandon(ctx context.Context, name, reason string) error {
 	if unknown != nil {
 		return a.abandonForeign(ctx, store, name, reason, unknown)
 	}
-	err = a.withOpen(ctx, store, r, "abandon "+r.ID, func(e *engine.Engine, n engine.Claimable, gone error, r *engine.Run) error {
-		if gone != nil {
-			a.note("%s cannot be asked (%v): it stays held by the run until it is reached", r.Node, gone)
+	err = a.withOpen(ctx, store, r, "abandon "+r.ID, func(t taken) error {
+		switch {
+		case t.gone != nil && ctx.Err() != nil:
+			return t.gone
+		case t.gone != nil:
+			a.note("%s cannot be asked (%v): it stays held by the run until it is reached", r.Node, t.gone)
 		}
-		return e.Abandon(ctx, n, r, me(), reason)
+		return t.Abandon(ctx, t.node, t.run, me(), reason)
 	})
 	if err == nil {
 		a.note("other nodes are held until `hcrun ack %s --reason TEXT`", r.ID)
@@ -98,45 +100,12 @@ func (a *app) abandon(ctx context.Context, name, reason string) error {
 	return err
 }
 
-// withOpen takes an open run up under the lock, whether its node can be reached or not.
-func (a *app) withOpen(ctx context.Context, store *journal.Store, r *engine.Run, what string, do func(e *engine.Engine, n engine.Claimable, gone error, r *engine.Run) error) error {
+// withOpen takes an open run up, whether its node can be reached or not.
+func (a *app) withOpen(ctx context.Context, store *journal.Store, r *engine.Run, what string, do func(taken) error) error {
 	if !r.Dirty() {
 		return &engine.Problem{Code: engine.Invalid, What: "run " + r.ID + " holds no node: it is " + string(r.State), Next: "hcrun show " + r.ID}
 	}
-	s, h, err := a.siteOf(ctx, r)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	lock, err := store.Lock(what)
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
-	j, events, err := store.Continue(r.ID)
-	if err != nil {
-		return err
-	}
-	defer j.Close()
-	now, err := engine.Fold(events)
-	if err != nil {
-		return engine.Problemf(engine.Corrupt, "run %s: %w", what, err)
-	}
-	who, err := holder(store)
-	if err != nil {
-		return err
-	}
-	show, done := a.display(ui.Zone(now), events)
-	defer done()
-	e := &engine.Engine{Journal: j, Holder: who, Kinds: a.kinds, Clock: s.clock, Show: show, Veil: a.veil}
-	n, gone := s.dial(ctx, h)
-	if gone != nil {
-		if ctx.Err() != nil {
-			return gone
-		}
-		return do(e, nil, gone, now)
-	}
-	return do(e, n, nil, now)
+	return a.underLock(ctx, store, r, what, func(*site, *engine.Run) error { return nil }, do)
 }
 
 // abandonForeign gives up a run that only its node knows of.
