@@ -126,10 +126,6 @@ var ofLogs = []fault{
 		cmd/hcrun/cli: TestScripts/rollback`},
 }
 
-const (
-	onSystemd = "not injected: the nodes of these tests have no systemd"
-)
-
 var ofSwitch = []fault{
 	{id: "D1", promise: "P13", what: "hcrun dies right after the switch is armed.", exit: "–→0", tests: `
 		engine: TestSwitchFires
@@ -139,22 +135,32 @@ var ofSwitch = []fault{
 		engine/sshnode: TestConformance/dash/a switch puts back from every state that the run may leave`},
 	{id: "D3", promise: "P13", what: "The network is gone for longer than the node waits.", exit: "24", tests: `
 		engine: TestSwitchFires
-		engine/sshnode: TestConformance/dash/a switch puts everything back`, but: "a network that is really cut for so long"},
-	{id: "D4", promise: "P13", what: "The node reboots while its switch is armed.", exit: "24", gap: onSystemd},
-	{id: "D5", promise: "P13", what: "systemd is reloaded, or replaced, while a switch waits.", exit: "24", gap: onSystemd},
+		engine/sshnode: TestConformance/dash/a switch puts everything back
+		e2e/systemd: TestSwitch/network cut`},
+	{id: "D4", promise: "P13", what: "The node reboots while its switch is armed.", exit: "24", tests: `
+		e2e/systemd: TestSwitch/reboot
+		engine/sshnode: TestRevertAtBoot`},
+	{id: "D5", promise: "P13", what: "systemd is reloaded, or replaced, while a switch waits.", exit: "24", tests: `
+		e2e/systemd: TestSwitch/storm`},
 	{id: "D6", promise: "P13", what: "The node's clock jumps by a day.", gap: "not injected: the switch goes by the uptime, which no clock of the wall moves"},
-	{id: "D7", promise: "P13", what: "The confirmation comes in the very moment at which the switch fires.", exit: "0, 24", gap: "no test: both give one name to a file, and only one of them can"},
-	{id: "D8", promise: "P13", what: "The switch is killed while it puts things back.", exit: "24", gap: onSystemd + ", which is what begins it anew"},
+	{id: "D7", promise: "P13", what: "The confirmation comes in the very moment at which the switch fires.", exit: "0, 24", tests: `
+		engine/sshnode: TestConfirmOrFire`},
+	{id: "D8", promise: "P13", what: "The switch is killed while it puts things back.", exit: "24", tests: `
+		engine/sshnode: TestRevertKilled`, but: "a kill between two system calls of one tool"},
 	{id: "D9", promise: "P13", what: "The switch cannot be started.", exit: "42", tests: `
 		engine: TestArm/cannot
-		engine: TestArm/garbage`, but: "a systemd that fails"},
-	{id: "D11", promise: "P13", what: "The process that waits is killed.", exit: "24", gap: onSystemd + ", which is what starts it anew"},
-	{id: "D12", promise: "P13", what: "All processes of the user are killed when he logs out.", gap: onSystemd},
-	{id: "D13", promise: "P13", what: "A run is resumed while its switch fires.", exit: "24", gap: "no test: a write waits for the lock that the switch has (TestLockedRecord), and finds its claim gone"},
+		engine: TestArm/garbage
+		engine/sshnode: TestArmOnToolsThatFail
+		e2e/systemd: TestSwitch/cannot be armed`},
+	{id: "D11", promise: "P13", what: "The process that waits is killed.", exit: "24", tests: `
+		e2e/systemd: TestSwitch/storm`},
+	{id: "D12", promise: "P13", what: "All processes of the user are killed when he logs out.", tests: `
+		e2e/systemd: TestSwitch/storm`, but: "KillUserProcesses itself: the session is ended, and the sessions of root with it"},
+	{id: "D13", promise: "P13", what: "A run is resumed while its switch fires.", exit: "24", gap: "a write waits for the lock that the switch has (TestLockedRecord), and finds its claim gone"},
 	{id: "D14", promise: "P13", what: "The node is confirmed, and its answer is lost.", exit: "23→0", tests: `
 		engine: TestEveryCrash/single/apply
 		engine: TestReleaseLost`, but: "an answer that is lost while hcrun lives"},
-	{id: "D16", promise: "P13", what: "A copy that the switch needs is damaged.", exit: "22", gap: "no test: what was put back is compared with its hash before it gets its name, as everything that is written"},
+	{id: "D16", promise: "P13", what: "A copy that the switch needs is damaged.", exit: "22", gap: "what was put back is compared with its hash before it gets its name, as everything that is written"},
 	{id: "D17", promise: "P13", what: "The node has no systemd.", exit: "42", tests: `
 		cmd/hcrun/cli: TestScripts/no_systemd`},
 	{id: "D18", promise: "P13", what: "The switch fires in the day that the next node waits.", gap: "cannot happen: a run is confirmed before it lands, and nothing waits before that (TestSwitchOfARollback)"},

@@ -24,11 +24,14 @@ var ofRunner = []fault{
 	{id: "R9", promise: "P16", what: "A task, or hcrun itself, panics.", exit: "1, 21", tests: `
 		engine: TestPanickingCheck
 		cmd/hcrun/cli: TestPanic`},
-	{id: "R10", promise: "P12", what: "The clock of this machine is a day ahead of the nodes'.", exit: "10", gap: "not built: only hcrun doctor compares the clocks"},
+	{id: "R10", promise: "P12", what: "The clock of this machine is a day ahead of the nodes'.", exit: "10", tests: `
+		cmd/hcrun/cli: TestClocksThatDiffer`, but: "as much as a day: an hour"},
 	{id: "R11", promise: "P12", what: "The clock of this machine went back behind what is on record.", exit: "10", tests: `
 		engine: TestGuards/clock before a run`},
-	{id: "R12", promise: "P12", what: "The clocks differ by just less, or just more, than is allowed.", exit: "0, 10", gap: "not built: only hcrun doctor compares the clocks"},
-	{id: "R13", promise: "P12", what: "The clock of one node is wrong.", exit: "10", gap: "not built: only hcrun doctor compares the clocks"},
+	{id: "R12", promise: "P12", what: "The clocks differ by just less, or just more, than is allowed.", exit: "0, 10", tests: `
+		cmd/hcrun/cli: TestClocksThatDiffer`},
+	{id: "R13", promise: "P12", what: "The clock of one node is wrong.", exit: "10", tests: `
+		cmd/hcrun/cli: TestClocksThatDiffer`},
 	{id: "R14", promise: "P12", what: "A window lies in the hour that a change to summer time skips.", exit: "10", tests: `
 		engine: TestGuards/window in an hour that is not
 		engine: TestFreezesAndRoom/too short in spring
@@ -57,7 +60,8 @@ var ofRunner = []fault{
 		engine/journal: TestGoldenSecretNeedsItsKey`},
 	{id: "R22", promise: "P20", what: "There is no terminal, or a dumb or a narrow one.", exit: "25", tests: `
 		cmd/hcrun/cli: TestScripts/usage
-		cmd/hcrun/cli: TestScripts/rollback`, but: "dumb and narrow terminals"},
+		cmd/hcrun/cli: TestScripts/rollback
+		cmd/hcrun/cli: TestDumbTerminal`, but: "the countdown of --wait, which moves the cursor on a dumb terminal, too"},
 	{id: "R23", promise: "P14", what: "The state folder is a link, or others can write it.", exit: "50", tests: `
 		engine/journal: TestAStateFolderThatOthersCanChangeIsRefused
 		engine/journal: TestAStateFolderOfSomebodyElseIsRefused
@@ -72,7 +76,9 @@ var ofJournal = []fault{
 	{id: "J2", promise: "P14", what: "One bit of a journal is another.", exit: "31", tests: `
 		engine/journal: TestEveryFlippedBitIsFound
 		cmd/hcrun/cli: TestDamage`},
-	{id: "J3", promise: "P14", what: "Whole records are gone from the end.", exit: "31", gap: "not built: the node's ledger does not say how far the journal went"},
+	{id: "J3", promise: "P14", what: "Whole records are gone from the end.", exit: "31", tests: `
+		cmd/hcrun/cli: TestCutJournal
+		engine/journal: TestHad`},
 	{id: "J5", promise: "P14", what: "Records are swapped, or are there twice.", exit: "31", tests: `
 		engine/journal: TestRecordsThatMovedAreFound
 		cmd/hcrun/cli: TestDamage`},
@@ -104,5 +110,6 @@ var ofJournal = []fault{
 		engine/journal: TestHundredThousandRecordsOpenQuickly`},
 	{id: "J15", promise: "P12", what: "The times of its records go backwards.", exit: "10", tests: `
 		engine: TestGuards/clock went back during a run`},
-	{id: "J16", promise: "P14", what: "Somebody rewrites a journal with sums that fit.", exit: "31", gap: "not built: the chain has no key, and the node's ledger does not name its head"},
+	{id: "J16", promise: "P14", what: "Somebody rewrites a journal with sums that fit.", exit: "31", tests: `
+		engine/journal: TestHad`, but: "a whole command on such a journal, and one that is rewritten before the node's ledger has it"},
 }
