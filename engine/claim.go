@@ -41,7 +41,7 @@ type Outcome struct {
 	By       string            `json:"by"`
 	Inputs   map[string]string `json:"inputs,omitempty"`
 	Why      string            `json:"why,omitempty"`
-	Store    string            `json:"store,omitempty"`   // the mark of the state folder that has the journal
+	Store    string            `json:"store,omitempty"`  // the mark of the state folder that has the journal
 	Journal  Head              `json:"journal,omitzero"` // what that journal had when this was written
 }
 

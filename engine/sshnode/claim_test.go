@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -169,4 +171,39 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// TestLockOfADeadWorker: a worker that is ended in the middle of a payload holds the node's lock no longer, although what
+// it was waiting for never comes to an end.
+func TestLockOfADeadWorker(t *testing.T) {
+	for name, shell := range shells(t) {
+		t.Run(name, func(t *testing.T) {
+			d, keep := folder(t), folder(t)
+			if err := os.Chmod(keep, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			writeFile(t, filepath.Join(keep, "claim"), "TOKEN\n{}\n")
+			cmd, in, _, _ := leased(t, shell, "60")
+			defer in.Close()
+			job, err := planPut(engine.Change{At: d + "/f", Before: absent, After: file(letters(1000), 0o600)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(in, "1 put 0 1000 0\n%s\nonly this", quote(append([]string{keep, "TOKEN"}, job.words(false)...)...))
+			for end := time.Now().Add(20 * time.Second); names(t, d) == ""; time.Sleep(10 * time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatal("it does not begin to write")
+				}
+			}
+			lock := func() error { return exec.Command("flock", "-n", filepath.Join(keep, "lock"), "true").Run() }
+			if lock() == nil {
+				t.Fatal("it writes without the lock")
+			}
+			cmd.Process.Kill()
+			cmd.Process.Wait()
+			if err := lock(); err != nil {
+				t.Errorf("the lock is still held: %v", err)
+			}
+		})
+	}
 }

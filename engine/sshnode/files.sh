@@ -65,8 +65,9 @@ label() { [ "$l" = - ] || try chcon "$l" "$1"; }
 dress() { try chown "$o" "$1" && try chmod "$m" "$1" && label "$1"; }
 seen() { x=$(ls -ld "$1"); x=${x%% *}; x=${x#??????????} # "+" is an ACL
   [ -z "$fa" ] || x=$x$(getfattr -d -m - -e hex "$1" | grep -v '^# file'); }
-# pour FILE: what comes in goes there; when that fails the rest is swallowed, so that whoever sends stays in step.
-pour() { exec 9>&-; ( cat >"$1" ) 2>&1; x=$?; cat >/dev/null; return $x; }
+# pour FILE: what comes in goes there; when that fails the rest is swallowed, so that whoever sends stays in step. Nobody
+# who waits for a payload keeps the lock (9): its worker may be ended, and the lock has to be free then.
+pour() { ( cat >"$1" ) 2>&1; x=$?; cat >/dev/null; return $x; }
 write() { # the temp file, complete except for its sync
   e=$( ( set -C; : >"$t" ) 2>&1 ) || return
   if [ "$s" != - ]; then
@@ -77,7 +78,7 @@ write() { # the temp file, complete except for its sync
   fi
   if [ "$plen" != 0 ]; then
     try chmod 600 "$t" || return
-    e=$(pay | pour "$t"); x=$?; plen=0
+    e=$(exec 9>&-; pay | pour "$t"); x=$?; plen=0
     [ $x = 0 ] || return
   fi
   dress "$t"; }

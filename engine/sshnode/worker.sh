@@ -76,7 +76,7 @@ theirs() { x=; [ ! -e "$1/claim" ] || x=$(cut -c 1-4000 "$1/claim" | { IFS= read
 claim() { st=75 e= t=
   if keep "$1" && ours . "$3"; then
     t=./.hcrun-$n-$$ want=$((${#2}+1+plen))
-    e=$({ echo "$2"; pay; } | pour "$t"); x=$?; plen=0
+    e=$(exec 9>&-; { echo "$2"; pay; } | pour "$t"); x=$?; plen=0
     [ $x = 0 ] && whole $want && try sync "$t" && try mv -fT "$t" claim && t= &&
       try sync . && ours . "$2" && others "$4" && st=0 e=done; fi
   over "$1"; }
@@ -86,7 +86,7 @@ release() { st=75 e= t=
   over "$1"; }
 note() { t=./.hcrun-$n-$$ want=$plen
   if [ -e ledger ]; then want=$(wc -c <ledger) && want=$((want+plen)) || return; fi
-  e=$({ [ ! -e ledger ] || cat ledger; pay; } | pour "$t"); x=$?; plen=0
+  e=$(exec 9>&-; { [ ! -e ledger ] || cat ledger; pay; } | pour "$t"); x=$?; plen=0
   [ $x = 0 ] && whole $want && try sync "$t" && try mv -fT "$t" ledger && t=; }
 # whole BYTES: the temp has that many. A payload ends early when the connection does.
 whole() { x=$(wc -c <"$t"); [ $((x)) = "$1" ] || { e="$((x)) bytes were written, and not $1"; return 1; }; }
@@ -121,7 +121,7 @@ copies() { q=$u/.new; rm -rf "$q"; { [ -d "$u" ] || { try mkdir -m 0700 "$u" && 
   new=1; while [ $# -gt 0 ]; do
     case $1 in room) room "$2" "$3";; *) copy "$@";; esac || return
     shift 3; done
-  want=$plen t=$q/revert.sh; e=$(pay | pour "$t"); x=$?; plen=0
+  want=$plen t=$q/revert.sh; e=$(exec 9>&-; pay | pour "$t"); x=$?; plen=0
   [ $x = 0 ] && whole $want && t= &&
     e=$( { echo confirmed >"$q/confirmed" && echo fired >"$q/fired" && cat /proc/sys/kernel/random/boot_id >"$q/boot"; } 2>&1 ) &&
     try sync "$q/revert.sh" "$q/confirmed" "$q/fired" "$q/boot" "$q" && try mv -nT "$q" "$r" && [ ! -e "$q" ] && try sync "$u"; }
