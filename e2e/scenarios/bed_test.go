@@ -199,7 +199,11 @@ func (b *bench) changed(node string) <-chan error {
 	if _, err := out.Read(make([]byte, 64)); err != nil {
 		b.Fatal(err)
 	}
-	go func() { done <- c.Wait() }()
+	late := time.AfterFunc(5*time.Minute, func() { c.Process.Kill() }) // hcrun may have refused to change anything
+	go func() {
+		done <- c.Wait()
+		late.Stop()
+	}()
 	return done
 }
 

@@ -50,9 +50,9 @@ func (s *simulated) pace() float64 { return simulatedPace }
 
 func (s *simulated) inventory() string {
 	return fmt.Sprintf(`lab { pace = %d }
-host "master1" {}
-host "master2" {}
-host "master3" {}
+host "master1" { switch = "weak" }
+host "master2" { switch = "weak" }
+host "master3" { switch = "weak" }
 group "control_plane" { hosts = ["master1", "master2", "master3"] }
 `, simulatedPace)
 }
