@@ -13,9 +13,9 @@ import (
 // run confirms in time that the change works, the node does it, and needs nobody for that.
 type Confirm struct {
 	// Within is how long the node waits. 0 is as long as a run may take (see Playbook.Needs), ten minutes at least.
-	Within Duration
+	Within Duration `json:"within,omitempty"`
 	// Off is why there is no switch; "" where there is one.
-	Off string
+	Off string `json:"off,omitempty"`
 }
 
 const (

@@ -36,6 +36,7 @@ type planFile struct {
 	Name      string               `json:"name"`
 	Hosts     string               `json:"hosts"`
 	Schedule  engine.Schedule      `json:"schedule"`
+	Confirm   engine.Confirm       `json:"confirm,omitzero"`
 	Inputs    map[string]string    `json:"inputs"`
 	Steps     []engine.PlannedStep `json:"steps"`
 	Gates     []engine.PlannedGate `json:"gates"`
@@ -56,7 +57,7 @@ func isPlanFile(path string) bool {
 // writePlan writes the plan for one node, whole or not at all.
 func (ro *rollout) writePlan(ctx context.Context, path string, it intent) (err error) {
 	p := planFile{Version: planVersion, Source: ro.source, Inventory: ro.inv.Path, Node: it.host.Name, Address: ro.address(it.host),
-		Name: it.book.Name, Hosts: it.book.Hosts, Schedule: it.book.Schedule, Inputs: it.book.Inputs, Steps: it.steps, Gates: it.gates}
+		Name: it.book.Name, Hosts: it.book.Hosts, Schedule: it.book.Schedule, Confirm: it.book.Confirm, Inputs: it.book.Inputs, Steps: it.steps, Gates: it.gates}
 	p.Schedule.Needs = it.book.Needs() // a plan has no tasks that could be asked
 	f, err := os.CreateTemp(filepath.Dir(path), ".hcrun-plan-*")
 	if err != nil {
@@ -233,7 +234,7 @@ func (s *site) replay(p planFile, f applyFlags) (*rollout, intent, error) {
 	if err != nil {
 		return nil, intent{}, err
 	}
-	book := &engine.Playbook{Name: p.Name, Hosts: p.Hosts, Schedule: p.Schedule, Inputs: p.Inputs}
+	book := &engine.Playbook{Name: p.Name, Hosts: p.Hosts, Schedule: p.Schedule, Confirm: p.Confirm, Inputs: p.Inputs}
 	ro := &rollout{site: s, flags: f, source: p.Source, group: group, books: map[string]*engine.Playbook{h.Name: book}, locate: func(err error) error { return err }}
 	ro.store, err = s.app.store()
 	return ro, intent{host: h, book: book, steps: p.Steps, gates: p.Gates}, err
