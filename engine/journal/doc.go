@@ -30,4 +30,16 @@
 // an incomplete last line was never acknowledged. Whatever else does not verify is refused. A whole
 // line may be there that was never synced; Continue syncs the file before it returns, so that nobody
 // acts on a record which a power cut would take back.
+//
+// # Parcels
+//
+// Export writes a run as one file, a tar archive of plain files:
+//
+//	manifest.json         {"format":1,"run":"ID","files":[{"name":...,"size":...,"sha256":...}],"sum":...}
+//	journal.jsonl         up to the last whole record
+//	blobs/SHA256[.age]    by name; those that a record names, and no others
+//	seal.key              only when asked for: the keys that open the sealed ones
+//
+// There is one way to write each byte of it, so that ReadParcel need not judge what an archive can hold: it compares.
+// Import writes the key, the contents and then the journal, which gets its name last.
 package journal

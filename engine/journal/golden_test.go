@@ -175,7 +175,7 @@ func TestGoldenSecretNeedsItsKey(t *testing.T) {
 
 // stateOf is a copy of a state folder with the rights that one has; what a source tree is checked out with
 // are others.
-func stateOf(t *testing.T, from string) *Store {
+func stateOf(t testing.TB, from string) *Store {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "state")
 	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {

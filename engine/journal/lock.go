@@ -63,6 +63,29 @@ func (s *Store) Lock(what string) (*Lock, error) {
 	return &Lock{f}, nil
 }
 
+// Share holds off whoever wants to write in the store, and is refused as Lock is while somebody does; several can
+// have it. It makes and changes nothing: where nobody has ever locked the store there is nobody to hold off.
+func (s *Store) Share() (*Lock, error) {
+	path := filepath.Join(s.dir, "lock")
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return &Lock{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("share the lock: %w", err)
+	}
+	err = flock(f, syscall.LOCK_SH)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		defer f.Close()
+		return nil, engine.Problemf(engine.Locked, "another hcrun has %s: %s", s.dir, readHolder(f))
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("share the lock %s: %w", path, err)
+	}
+	return &Lock{f}, nil
+}
+
 // Holder says who has the store locked; ok is false when nobody has.
 func (s *Store) Holder() (who string, ok bool) {
 	f, err := os.OpenFile(filepath.Join(s.dir, "lock"), os.O_RDONLY|syscall.O_NOFOLLOW, 0)
@@ -97,6 +120,9 @@ func readHolder(f *os.File) string {
 
 // Close gives the lock back.
 func (l *Lock) Close() error {
+	if l.f == nil {
+		return nil
+	}
 	_ = l.f.Truncate(0)
 	return l.f.Close()
 }

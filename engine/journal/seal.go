@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 
 	"filippo.io/age"
@@ -20,6 +22,9 @@ const sealedExt = ".age"
 // sealName is the file of the key that seals secrets. It lies in the state folder and in no run's folder: a
 // run that is copied, exported or sent to somebody takes no secret with it.
 const sealName = "seal.key"
+
+// maxKeys is how many bytes the key file may have.
+const maxKeys = 4096
 
 // sealer seals secrets with the state folder's key.
 type sealer struct {
@@ -57,7 +62,7 @@ func (s *sealer) load(create bool) ([]age.Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := io.ReadAll(io.NewSectionReader(f, 0, 4096))
+	text, err := io.ReadAll(io.NewSectionReader(f, 0, maxKeys))
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +72,72 @@ func (s *sealer) load(create bool) ([]age.Identity, error) {
 	}
 	s.keys = keys
 	return keys, nil
+}
+
+// present are the keys that there are, none where there is no file.
+func (s *sealer) present() ([]age.Identity, error) {
+	keys, err := s.load(false)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return slices.Clone(keys), err
+}
+
+// add puts keys behind those that there are, durably: they open what they have sealed elsewhere, and the folder's
+// own goes on sealing. Where it has none yet it is made first, also when there is no key to add: behind contents that
+// are sealed with another one it would be taken for lost. It reports whether there was any to add; whoever calls it
+// holds the lock.
+func (s *sealer) add(keys []age.Identity) (bool, error) {
+	own, err := s.load(true)
+	if errors.Is(err, os.ErrExist) {
+		own, err = s.load(true)
+	}
+	if _, missed := errors.AsType[*engine.Problem](err); missed {
+		own, err = s.present()
+	}
+	if err != nil {
+		return false, err
+	}
+	keys = slices.DeleteFunc(slices.Clone(keys), func(k age.Identity) bool {
+		return slices.ContainsFunc(own, func(o age.Identity) bool { return lineOf(o) == lineOf(k) })
+	})
+	lines, err := keyLines(keys)
+	if err != nil || len(lines) == 0 {
+		return false, err
+	}
+	text, err := os.ReadFile(s.path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return false, err
+	}
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		text = append(text, '\n')
+	}
+	text = append(text, strings.Join(lines, "")...)
+	if len(text) > maxKeys {
+		return false, engine.Problemf(engine.Invalid, "%s has no room for another key: it may have %d bytes; take out what no run needs any more", s.path, maxKeys)
+	}
+	return true, s.replace(text)
+}
+
+// replace writes the key file anew.
+func (s *sealer) replace(text []byte) error {
+	temp := s.path + ".new"
+	f, err := s.disk.open(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(text, 0)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = s.disk.rename(temp, s.path)
+	}
+	if err != nil {
+		_ = s.disk.remove(temp)
+		return err
+	}
+	s.mu.Lock()
+	s.keys = nil
+	s.mu.Unlock()
+	return s.disk.syncDir(filepath.Dir(s.path))
 }
 
 // orphans is a sealed content that needs a key which is not there, "" when there is none.

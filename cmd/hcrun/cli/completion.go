@@ -56,9 +56,13 @@ func (a *app) complete(root *cobra.Command) {
 		"ack":            a.runs(func(r *engine.Run) bool { return !r.Open() && r.Acked == nil }),
 		"show":           a.runs(func(*engine.Run) bool { return true }),
 		"journal verify": a.runs(func(*engine.Run) bool { return true }),
-		"trust":          a.hosts,
-		"doc":            a.kindNames,
-		"lab break":      a.labWords, "lab mend": a.labWords, "lab reboot": a.labWords,
+		"journal export": a.runs(func(*engine.Run) bool { return true }),
+		"journal import": func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return []string{"hcrun"}, cobra.ShellCompDirectiveFilterFileExt
+		},
+		"trust":     a.hosts,
+		"doc":       a.kindNames,
+		"lab break": a.labWords, "lab mend": a.labWords, "lab reboot": a.labWords,
 	}
 	flags := map[string]completer{
 		"inventory": files("inventory"), "limit": a.hosts, "override": guardNames,

@@ -34,6 +34,9 @@ func examples() map[string]string {
   hcrun show 20261201-010000-master1-kgym --json`,
 		"trust":          "  hcrun trust control_plane",
 		"journal verify": "  hcrun journal verify",
+		"journal export": `  hcrun journal export master1
+  hcrun journal export 20261201-010000-master1-kgym --to /media/stick/master1.hcrun`,
+		"journal import": "  hcrun journal import 20261201-010000-master1-kgym.hcrun",
 		"lab up":         "  hcrun lab up",
 		"lab down":       "  hcrun lab down",
 		"lab reset":      "  hcrun lab reset",

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hcrun/hcrun/engine/journal"
 )
 
 // beside is another operator: with a state folder of their own, on the same lab.
@@ -211,4 +213,97 @@ func TestCutJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.must(0, b.apply("master2")...)
+}
+
+// TestHandOver: a run that was killed is exported, imported by somebody else, taken over and brought to an end there;
+// the first one changes nothing any more.
+func TestHandOver(t *testing.T) {
+	needLab(t)
+	for _, how := range []string{"rollback", "resume"} {
+		t.Run(how, func(t *testing.T) {
+			first := newBench(t, binary(t))
+			first.up()
+			fresh := first.digest("master1")
+			second := first.beside()
+			killed := first.start(first.apply("master1")...)
+			killed.says("wrote /etc/kubernetes/audit-policy.yaml")
+			if out := first.must(11, "journal", "export", "master1", "--to", filepath.Join(t.TempDir(), "x")); !strings.Contains(out, "another hcrun has") {
+				t.Errorf("it says\n%s", out)
+			}
+			killed.cmd.Process.Kill()
+			<-killed.done
+
+			file := filepath.Join(t.TempDir(), "run.hcrun")
+			if out := first.must(0, "journal", "export", "master1", "--to", file); !strings.Contains(out, "do not go on with it here") {
+				t.Errorf("it does not say that the run is unfinished:\n%s", out)
+			}
+			if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%v, %v", info, err)
+			}
+			first.must(2, "journal", "export", "master1", "--to", file)
+
+			if err := os.Rename(first.inventory, first.inventory+".away"); err != nil {
+				t.Fatal(err)
+			}
+			store, err := journal.OpenStore(second.state)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lock, err := store.Lock("something else")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out := second.must(11, "journal", "import", file); !strings.Contains(out, "something else") {
+				t.Errorf("it says\n%s", out)
+			}
+			lock.Close()
+			out := second.must(0, "journal", "import", file)
+			_, next, _ := strings.Cut(out, "hcrun takeover ")
+			run, rest, _ := strings.Cut(next, " ")
+			if !strings.HasPrefix(rest, "--reason TEXT -i FILE") || !strings.Contains(out, "is not on this machine") || !strings.Contains(out, "hcrun rollback "+run) {
+				t.Fatalf("it does not say what to type:\n%s", out)
+			}
+			if out := second.must(0, "journal", "import", file); !strings.Contains(out, "here already") {
+				t.Errorf("a second time it says\n%s", out)
+			}
+			if err := os.Rename(first.inventory+".away", first.inventory); err != nil {
+				t.Fatal(err)
+			}
+			second.must(0, "journal", "verify", run)
+			second.must(11, "resume", run, "-i", second.inventory)
+			second.must(0, "takeover", run, "--reason", "the first one's laptop is gone", "-i", second.inventory)
+			if how == "rollback" {
+				before := first.digest("master1")
+				first.must(11, "resume", run)
+				first.must(11, "rollback", run, "--yes")
+				if d := difference(before, first.digest("master1")); d != "" {
+					t.Errorf("the first one changed something:\n%s", d)
+				}
+			}
+			if how == "rollback" {
+				second.must(0, "rollback", run, "--yes")
+				if d := difference(fresh, first.digest("master1")); d != "" {
+					t.Errorf("it was not undone:\n%s", d)
+				}
+			} else {
+				second.must(0, "resume", run)
+			}
+			back := filepath.Join(t.TempDir(), "back.hcrun")
+			second.must(0, "journal", "export", run, "--to", back)
+			if out := second.must(2, "journal", "import", file); !strings.Contains(out, "goes on") {
+				t.Errorf("an older one says\n%s", out)
+			}
+			if how == "rollback" { // the first one recorded that it tried: that is no beginning of what the second one did
+				out := first.must(31, "journal", "import", back)
+				_, move, _ := strings.Cut(out, "is to count: ")
+				move, _, _ = strings.Cut(move, ",")
+				if text, err := exec.Command("sh", "-c", move).CombinedOutput(); err != nil {
+					t.Fatalf("it says\n%s\n%v: %s", out, err, text)
+				}
+			}
+			first.must(0, "journal", "import", back)
+			first.must(0, "journal", "verify", run)
+			first.must(2, "resume", run)
+		})
+	}
 }
