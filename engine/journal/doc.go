@@ -26,10 +26,11 @@
 // second fsync would lie. The file is cut back to the last good record and nothing is accepted any
 // more; the caller must not touch a node again.
 //
-// A process that died inside Append may leave part of a line. Continue sets that aside, and only that:
-// an incomplete last line was never acknowledged. Whatever else does not verify is refused. A whole
-// line may be there that was never synced; Continue syncs the file before it returns, so that nobody
-// acts on a record which a power cut would take back.
+// A process that died inside Append may leave part of a line: its beginning, or pages of it in any order,
+// its newline among them, and zeros where the others belong. Continue sets that aside when it is the last
+// line, and only that: it was never acknowledged. Whatever else does not verify is refused. A whole line may
+// be there that was never synced; Continue syncs the file before it returns, so that nobody acts on a record
+// which a power cut would take back.
 //
 // # Parcels
 //

@@ -301,6 +301,69 @@ func TestANewlineThatReadsAsZeroIsATornTail(t *testing.T) {
 	}
 }
 
+// TestPagesThatNeverCameAreATornTail: a kernel writes the pages of a record in any order, so that after a power cut
+// its newline can be there and an earlier page not. Zeros that are no page of it, or are not in the last line, are
+// damage.
+func TestPagesThatNeverCameAreATornTail(t *testing.T) {
+	s, _ := testStore(t)
+	events := realistic(testID)[:4]
+	events[0].Opened.Inputs = map[string]string{"text": strings.Repeat("a long first record ", 150)}
+	events[3] = events[0]
+	events[3].Opened = &engine.Opened{Inputs: map[string]string{"text": strings.Repeat("a long last record ", 750)}}
+	raw := write(t, s, testID, events)
+	start := bytes.LastIndexByte(raw[:len(raw)-1], '\n') + 1
+	first := start / pageSize
+	pages := (len(raw)-1)/pageSize - first + 1
+	if pages != 4 {
+		t.Fatalf("the last record is on %d pages", pages)
+	}
+	span := func(p int) (from, to int) { return max(start, p*pageSize), min(len(raw), (p+1)*pageSize) }
+	for missing := 1; missing < 1<<pages; missing++ {
+		text := slices.Clone(raw)
+		for p := range pages {
+			if from, to := span(first + p); missing>>p&1 == 1 {
+				clear(text[from:to])
+			}
+		}
+		c, err := read(bytes.NewReader(text), testID, "x.jsonl")
+		if err != nil || len(c.events) != 3 || c.good != int64(start) || !bytes.Equal(c.torn, text[start:]) {
+			t.Errorf("without pages %04b: %+v, %v", missing, c, err)
+		}
+	}
+	for p := range pages - 1 {
+		from, to := span(first + p)
+		for _, zero := range [][2]int{{from + 1, to}, {from, to - 1}} {
+			text := slices.Clone(raw)
+			clear(text[zero[0]:zero[1]])
+			_, err := read(bytes.NewReader(text), testID, "x.jsonl")
+			wantCode(t, err, engine.Corrupt, "record 4")
+		}
+	}
+	text := append(slices.Clone(raw), "x"...)
+	clear(text[start : (first+1)*pageSize])
+	_, err := read(bytes.NewReader(text), testID, "x.jsonl")
+	wantCode(t, err, engine.Corrupt, "record 4")
+
+	// A run of which the first record lost a page never was one.
+	events[0].Opened.Inputs["text"] += strings.Repeat("x", pageSize)
+	raw = write(t, s, otherID, []engine.Event{{Run: otherID, Kind: engine.EvOpened, Opened: events[0].Opened}})
+	if ids, err := s.IDs(); err != nil || !slices.Equal(ids, []string{testID, otherID}) {
+		t.Errorf("%v, %v", ids, err)
+	}
+	clear(raw[:pageSize])
+	if err := os.WriteFile(s.path(otherID), raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if ids, err := s.IDs(); err != nil || !slices.Equal(ids, []string{testID}) {
+		t.Errorf("%v, %v", ids, err)
+	}
+	if j, got, err := s.Continue(otherID); err != nil || len(got) != 0 {
+		t.Errorf("%d events, %v", len(got), err)
+	} else {
+		j.Close()
+	}
+}
+
 func TestEachTornTailGetsItsOwnFile(t *testing.T) {
 	s, _ := testStore(t)
 	raw := write(t, s, testID, realistic(testID)[:1])

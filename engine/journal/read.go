@@ -17,10 +17,10 @@ type contents struct {
 	heads  []string // the sum of each record
 	chain  chain
 	good   int64  // where the last whole record ends, in bytes
-	torn   []byte // what is behind it
+	torn   []byte // what is behind it and was never acknowledged
 }
 
-// read verifies a whole journal. Anything but an incomplete last line is an error with code Corrupt,
+// read verifies a whole journal. Anything but an incomplete last line, or one that misses a page, is an error with code Corrupt,
 // which names the file, the record and the byte offset at which it begins.
 func read(r io.Reader, id, path string) (*contents, error) {
 	c := &contents{chain: newChain()}
@@ -39,13 +39,17 @@ func read(r io.Reader, id, path string) (*contents, error) {
 			return nil, fmt.Errorf("read %s: %w", path, err)
 		}
 		if line[len(line)-1] != '\n' {
-			if err := c.chain.torn(line); err != nil {
+			if err := c.chain.torn(line, c.good); err != nil {
 				return nil, c.damaged(path, err)
 			}
 			c.torn = line
 			break
 		}
 		if err := c.take(line, id); err != nil {
+			if _, end := in.Peek(1); end == io.EOF && c.chain.torn(line, c.good) == nil {
+				c.torn = line
+				break
+			}
 			return nil, c.damaged(path, err)
 		}
 	}

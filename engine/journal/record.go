@@ -20,6 +20,9 @@ const (
 	// maxLine bounds a line in bytes. Contents are blobs, so the longest lines are plans of some 100 KB.
 	maxLine = 16 << 20
 
+	// pageSize is the least that a kernel writes to a disk at once; where it writes more, that is several of it.
+	pageSize = 4096
+
 	sumKey  = `,"sum":"`
 	sumTail = sha256.Size*2 + len(`"}`) // what follows sumKey, without the newline
 )
@@ -93,10 +96,14 @@ func versionOf(line []byte) (int, bool) {
 	return n, true
 }
 
-// torn returns nil when tail, which has no newline, can be what is left of a line that was being
-// written when the power or the process went: a beginning of the next record, or one whose pages never
-// reached the disk and read as zeros.
-func (c chain) torn(tail []byte) error {
+// torn returns nil when tail, the last line of a file, can be what is left of a line that somebody wrote
+// when the power or the process went: a beginning of the next record, or one of which pages never reached
+// the disk and read as zeros. Pages come in any order: with its newline there it is torn as well where an
+// earlier page is missing. from is the offset in the file at which it begins.
+func (c chain) torn(tail []byte, from int64) error {
+	if bytes.HasSuffix(tail, []byte("\n")) && !missesPage(tail, from) {
+		return errors.New("it has its newline, and no page of it is missing")
+	}
 	for at := 0; ; {
 		i := bytes.Index(tail[at:], []byte(sumKey))
 		if i < 0 {
@@ -128,4 +135,16 @@ func (c chain) torn(tail []byte) error {
 		return errors.New("it is not the beginning of a record")
 	}
 	return nil
+}
+
+// missesPage reports whether all that a line has in some page of the file reads as zeros. No record has a zero.
+func missesPage(line []byte, from int64) bool {
+	for len(line) > 0 {
+		n := min(pageSize-from%pageSize, int64(len(line)))
+		if len(bytes.Trim(line[:n], "\x00")) == 0 {
+			return true
+		}
+		line, from = line[n:], from+n
+	}
+	return false
 }

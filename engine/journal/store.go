@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -202,7 +203,8 @@ func (s *Store) unborn(id string) (bool, error) {
 		return false, err
 	}
 	head = head[:n]
-	return !slices.Contains(head, '\n') && newChain().torn(head) == nil, nil
+	first := bytes.IndexByte(head, '\n')
+	return (first < 0 || first == n-1) && newChain().torn(head, 0) == nil, nil
 }
 
 // Find returns the one run whose name begins or ends with part. The error has code Invalid and lists
