@@ -112,7 +112,7 @@ func (d *powerDisk) look(path string, all map[uint64]entries) uint64 {
 		n = &node{held: f, folder: info.IsDir()}
 		d.nodes[id] = n
 		if base := filepath.Base(path); base == markName+".new" {
-			n.synced = must2(os.ReadFile(path)) // see beside
+			n.synced = must2(os.ReadFile(path)) // see besideTheSeam
 		}
 	} else {
 		defer f.Close()
@@ -888,7 +888,11 @@ func (a *account) contents(s *Store, id string) error {
 // run tells the story and goes on from every cut. It returns what went wrong, at most limit of it.
 func (d *powerDisk) run(t testing.TB, limit int) (wrong []error) {
 	root := t.TempDir()
+	n := 0
 	d.each = func(c *cut) {
+		if n++; raced && n%8 != 0 && len(d.deaf) == 0 {
+			return // one goroutine cannot race, it is only slower
+		}
 		if err := c.survives(root); err != nil {
 			if wrong = append(wrong, err); len(wrong) == limit {
 				panic(errEnough)
@@ -930,7 +934,11 @@ func TestPowerCutFinds(t *testing.T) {
 	whole := newPowerDisk(t)
 	whole.each = func(*cut) {}
 	(&teller{d: whole}).tell()
-	for _, deaf := range append([]string{"file", "folder"}, slices.Sorted(maps.Keys(whole.syncs))...) {
+	all := []string{"file", "folder"}
+	if !raced {
+		all = append(all, slices.Sorted(maps.Keys(whole.syncs))...)
+	}
+	for _, deaf := range all {
 		t.Run(deaf, func(t *testing.T) {
 			t.Parallel()
 			d := newPowerDisk(t, deaf)
@@ -951,7 +959,7 @@ var besideTheSeam = map[string]int{
 	"seal.go Remove":   1, // the key's other name
 	"seal.go Link":     1, // followed by a syncDir
 	"mark.go OpenFile": 1, // a write and a sync of it follow, then rename and syncDir, which are points
-	"lock.go OpenFile": 2, // the lock is the kernel's, what the file says is a courtesy
+	"lock.go OpenFile": 3, // the lock is the kernel's, what the file says is a courtesy
 }
 
 // diskCalls lists every call in this package of what changes or syncs the disk, from its syntax tree.
@@ -960,11 +968,13 @@ func diskCalls(t *testing.T) map[string]bool {
 	sites, others, fset := map[string]bool{}, map[string]int{}, token.NewFileSet()
 	for _, entry := range must2(os.ReadDir(".")) {
 		name := entry.Name()
-		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
-			continue
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || name == "import.go" || name == "export.go" {
+			continue // parcels are interrupted at every step by TestImportAtEveryFailure
 		}
 		for _, decl := range must2(parser.ParseFile(fset, name, nil, 0)).Decls {
-			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv != nil {
+			if f, ok := decl.(*ast.FuncDecl); ok && f.Name.Name == "replace" {
+				continue // of the key file, by a parcel
+			} else if ok && f.Recv != nil {
 				if of, ok := f.Recv.List[0].Type.(*ast.Ident); ok && of.Name == "realDisk" {
 					continue // what is below the seam
 				}
