@@ -316,3 +316,25 @@ func raceOnce(n *Node, d, run string, offset time.Duration) (confirmed bool, err
 	}
 	return false, fmt.Errorf("late %v, %+v, and the file says %q", late, s, text)
 }
+
+// TestSwitchCosts: a switch is armed, put off and confirmed in one round trip each.
+func TestSwitchCosts(t *testing.T) {
+	n := serve(t, &server{}).dial(t)
+	all := restores(switchChanges(t, folder(t)))
+	costs := func(what string, do func() error) {
+		t.Helper()
+		before := n.Stats().RoundTrips
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+		if got := n.Stats().RoundTrips - before; got != 1 {
+			t.Errorf("%s took %d round trips", what, got)
+		}
+	}
+	arm := func() error { _, err := n.Arm(t.Context(), time.Hour, all); return err }
+	costs("arming", arm)
+	costs("putting off", arm)
+	costs("confirming", func() error {
+		return n.Release(t.Context(), &engine.Outcome{Run: n.run, State: engine.Landed})
+	})
+}
