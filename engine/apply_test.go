@@ -97,6 +97,7 @@ func TestApplyEnds(t *testing.T) {
 	full := engine.Problemf(engine.Preflight, "disk full")
 	swap := func(w *world) { must(w.node.WriteFile("/etc/policy.yaml", []byte("other"), 0o640)) }
 	done := func(w *world) { must(w.node.WriteFile("/etc/policy.yaml", []byte("new policy"), 0o600)) }
+	appear := func(w *world) { must(w.node.WriteFile("/root/manifest.pre-audit", []byte("mine"), 0o600)) } // of which no copy is made
 	tests := map[string]struct {
 		first, opened func(*world) // what is different before the plan, and between open and apply
 		steps         []engine.Step
@@ -107,6 +108,7 @@ func TestApplyEnds(t *testing.T) {
 	}{
 		"lands":                       {code: engine.Done, state: engine.Landed, puts: 5},
 		"edited since the plan":       {opened: swap, code: engine.Stale, state: engine.Untouched, says: "no longer what the plan saw"},
+		"appeared since the plan":     {opened: appear, code: engine.Stale, state: engine.Untouched, says: "no longer what the plan saw"},
 		"done by hand since the plan": {opened: done, code: engine.Stale, state: engine.Untouched},
 		"mark: unavailable":           {first: marking("events", &engine.Unavailable{Why: "loki is down"}), code: engine.CannotVerify, state: engine.Untouched, says: "loki is down"},
 		"mark: preflight":             {first: marking("events", engine.Problemf(engine.Preflight, "no crictl")), code: engine.Preflight, state: engine.Untouched, says: "no crictl"},

@@ -65,7 +65,7 @@ var ofEngine = []sabotage{
 	},
 	{
 		name: "stale plan", promise: "P5", removed: "Every file of the plan is looked at once more before the first write.",
-		file: "engine/apply.go", pkg: "engine", test: "TestApplyEnds/done_by_hand_since_the_plan",
+		file: "engine/apply.go", pkg: "engine", test: "TestApplyEnds/appeared_since_the_plan",
 		old: "paths, may := p.r.standing()\n", new: "paths, may := p.r.standing()\n\tpaths = nil\n",
 	},
 	{
