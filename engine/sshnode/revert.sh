@@ -3,7 +3,8 @@
 # By hand, without hcrun, also for a run that was confirmed:   sh revert.sh now
 # It leaves alone whatever somebody else has changed since, and says so.
 {
-n=$(printf %024d $$) run='#run#' # not the one in the arguments: what a killed one has left is swept by the next st=0 e= p= plen=0 last=
+# Not the nonce in the arguments: what a killed one has left is swept by the next.
+n=$(printf %024d $$) run='#run#' st=0 e= p= plen=0 last=
 case $0 in */*) here=${0%/*};; *) here=.;; esac
 here=$(cd -P "$here" && pwd -P) || exit 1
 keep=${here%/undo/*}

@@ -64,7 +64,7 @@ func newTerminal(t testing.TB) (behind, front *os.File) {
 	t.Helper()
 	behind, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("no terminals here: %v", err)
+		noTerminal(t, err)
 	}
 	t.Cleanup(func() { behind.Close() })
 	n, err := unix.IoctlGetInt(int(behind.Fd()), unix.TIOCGPTN)
@@ -78,7 +78,7 @@ func newTerminal(t testing.TB) (behind, front *os.File) {
 		err = unix.IoctlSetWinsize(int(behind.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 5, Col: 20})
 	}
 	if err != nil {
-		t.Skipf("no terminals here: %v", err)
+		noTerminal(t, err)
 	}
 	return behind, front
 }
@@ -130,4 +130,13 @@ func TestDumbTerminal(t *testing.T) {
 			t.Errorf("%s: it shows\n%q", env, text)
 		}
 	}
+}
+
+// noTerminal skips, but not in CI.
+func noTerminal(t testing.TB, err error) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("CI without terminals: %v", err)
+	}
+	t.Skipf("no terminals here: %v", err)
 }
