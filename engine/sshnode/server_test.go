@@ -91,6 +91,7 @@ func serve(t *testing.T, s *server) *server {
 	port := s.listener.Addr().(*net.TCPAddr).Port
 	s.config = Config{Name: "master1", Host: "127.0.0.1", Port: port, User: "root", ConnectTimeout: 20 * time.Second,
 		Identities: []string{filepath.Join(dir, "id")}, KnownHosts: []string{filepath.Join(dir, "known_hosts")}, Keep: filepath.Join(dir, "record"), WeakSwitch: true}
+	t.Cleanup(func() { endSwitches(t, s.config.Keep) })
 	writeFile(t, s.config.Identities[0], string(key))
 	writeFile(t, s.config.KnownHosts[0], knownhosts.Line([]string{s.listener.Addr().String()}, s.host.PublicKey())+"\n")
 	sc := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, k ssh.PublicKey) (*ssh.Permissions, error) {
@@ -110,6 +111,32 @@ func serve(t *testing.T, s *server) *server {
 		}
 	}()
 	return s
+}
+
+// endSwitches kills what waits for the switches of a record and outlives the test: it would write into the folder
+// while that is being removed.
+func endSwitches(t *testing.T, keep string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; {
+		any := false
+		scripts, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+		for _, p := range scripts {
+			text, _ := os.ReadFile(p)
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(p)))
+			if err == nil && strings.Contains(string(text), keep+"/undo/") {
+				any = true
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+		if !any {
+			return
+		}
+		if time.Now().After(end) {
+			t.Error("a process that waits for a switch does not end")
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 func writeFile(t *testing.T, path, text string) {
