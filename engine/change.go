@@ -7,11 +7,14 @@ type Change struct {
 	Before Image  `json:"before"`
 	After  Image  `json:"after"`
 	Secret bool   `json:"secret,omitempty"` // no display may show its content
+
+	// Cmd is how it is made where At is not a path; nil for a path.
+	Cmd *Command `json:"cmd,omitempty"`
 }
 
 // Inverse is the change that undoes c.
 func (c Change) Inverse() Change {
-	return Change{At: c.At, Before: c.After, After: c.Before, Secret: c.Secret}
+	return Change{At: c.At, Before: c.After, After: c.Before, Secret: c.Secret, Cmd: c.Cmd.inverse()}
 }
 
 // Action is what a change amounts to; it is worked out, never stored.
@@ -24,6 +27,7 @@ const (
 	Replace Action = "replace" // other content
 	Adjust  Action = "adjust"  // only mode or owner
 	Remove  Action = "remove"
+	Execute Action = "run" // a command
 )
 
 // Action works out what the change amounts to.
@@ -31,6 +35,8 @@ func (c Change) Action() Action {
 	switch {
 	case c.After.Matches(c.Before):
 		return Nothing
+	case c.Cmd != nil:
+		return Execute
 	case c.Before.Kind == Absent:
 		return Create
 	case c.After.Kind == Absent:

@@ -123,6 +123,20 @@ func TestEveryCrash(t *testing.T) {
 			})
 		}
 	})
+	t.Run("commands", func(t *testing.T) {
+		for _, j := range journeys(commanded) {
+			t.Run(j.name, func(t *testing.T) {
+				t.Parallel()
+				tree, history, points := j.undisturbed(t, sites)
+				for i := 1; i <= points; i++ {
+					w := j.make()
+					j.once(w, &enginetest.Fuse{At: i})
+					j.once(w, &enginetest.Fuse{})
+					j.same(t, w, tree, history, fmt.Sprint(i))
+				}
+			})
+		}
+	})
 	t.Run("double", func(t *testing.T) {
 		if testing.Short() {
 			t.Skip("every pair of points takes seconds")

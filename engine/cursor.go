@@ -97,6 +97,8 @@ func (r *Run) standing() (paths []string, may map[string][]Image) {
 			switch {
 			case op.before(r.Next):
 				may[c.At] = []Image{c.After}
+			case c.Cmd != nil && !r.FirstWrite.IsZero():
+				may[c.At] = []Image{{Kind: Answer, AnyContent: true}} // it may depend on what earlier steps have left
 			case op == r.Next && r.InDoubt:
 				may[c.At] = []Image{c.Before, c.After}
 			}

@@ -35,6 +35,7 @@ const (
 	EvMarked     EventKind = "marked"      // a check remembered what "new" will mean
 	EvArmed      EventKind = "armed"       // the node undoes the run by itself, unless that is put off or confirmed
 	EvIntent     EventKind = "intent"      // a write is about to leave
+	EvDecided    EventKind = "decided"     // an operator says whether a command in doubt ran
 	EvSettled    EventKind = "settled"     // the write is acknowledged, or was there already
 	EvChecking   EventKind = "checking"    // a check begins
 	EvSaid       EventKind = "said"        // what a check sees while it waits
@@ -83,13 +84,14 @@ type OpEvent struct {
 	Change int             `json:"change,omitempty"` // index of the step's changes
 	Down   bool            `json:"down,omitempty"`   // during rollback
 	Path   string          `json:"path,omitempty"`
-	How    How             `json:"how,omitempty"`  // settled
-	Mark   json.RawMessage `json:"mark,omitempty"` // marked
-	Skip   bool            `json:"skip,omitempty"` // marked: the check is not needed
-	Text   string          `json:"text,omitempty"` // said, failed; the name of evidence
-	Hint   string          `json:"hint,omitempty"` // failed
-	Blob   *Content        `json:"blob,omitempty"` // evidence
-	Keep   bool            `json:"keep,omitempty"` // failed: on_failure = "eventful", the run goes on
+	How    How             `json:"how,omitempty"`    // settled
+	Mark   json.RawMessage `json:"mark,omitempty"`   // marked
+	Skip   bool            `json:"skip,omitempty"`   // marked: the check is not needed
+	Text   string          `json:"text,omitempty"`   // said, failed; the name of evidence
+	Hint   string          `json:"hint,omitempty"`   // failed
+	Blob   *Content        `json:"blob,omitempty"`   // evidence
+	Keep   bool            `json:"keep,omitempty"`   // failed: on_failure = "eventful", the run goes on
+	Partly bool            `json:"partly,omitempty"` // failed: a command, and how far it came is not known
 }
 
 // How says what settle found or did.
@@ -99,7 +101,9 @@ type How string
 const (
 	Wrote   How = "wrote"   // put, and seen to be there
 	Already How = "already" // it was there, perhaps from a run that crashed before it could say so
-	Left    How = "left"    // others have filled it; it is kept and reported
+	Left    How = "left"    // others have filled it, or it cannot be undone; it is kept and reported
+	Marked  How = "marked"  // decided: an operator says that the command ran
+	Retried How = "retried" // decided: an operator has it run again
 )
 
 // GateEvent is the answer of a gate about one node.

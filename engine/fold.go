@@ -53,7 +53,7 @@ func (r *Run) step(e Event) error {
 	case EvChecking, EvSaid:
 	case EvEvidence:
 		r.Kept = append(r.Kept, *e.Op)
-	case EvMarked, EvIntent, EvSettled, EvChecked, EvFailed:
+	case EvMarked, EvIntent, EvDecided, EvSettled, EvChecked, EvFailed:
 		r.operate(e)
 	case EvTurned, EvPaused, EvLanded, EvRolledBack, EvIncomplete, EvAbandoned:
 		r.end(e)
@@ -83,6 +83,12 @@ func (r *Run) operate(e Event) {
 		}
 		if r.State == Planned {
 			r.State = Applying
+		}
+	case EvDecided:
+		r.InDoubt = false
+		if op.How == Marked {
+			r.pass(op)
+			r.Changed = true
 		}
 	case EvSettled:
 		r.InDoubt = false
@@ -124,7 +130,7 @@ func (r *Run) fail(op OpEvent) {
 		r.pass(op)
 	default:
 		r.disproven = true
-		if !r.isCheck(r.Next) { // a write that the node refused is known not to have happened
+		if !r.isCheck(r.Next) && !op.Partly { // a write that the node refused is known not to have happened
 			r.InDoubt = false
 			if !r.Changed {
 				r.FirstWrite = time.Time{}
@@ -187,7 +193,7 @@ func (r *Run) fits(e Event) error {
 			return errors.New("not every operation is done")
 		}
 		return nil
-	case EvMarked, EvIntent, EvSettled, EvChecking, EvChecked, EvSaid, EvFailed, EvEvidence:
+	case EvMarked, EvIntent, EvDecided, EvSettled, EvChecking, EvChecked, EvSaid, EvFailed, EvEvidence:
 		return r.fitsOp(e)
 	}
 	return fmt.Errorf("unknown event")
@@ -206,6 +212,10 @@ func (r *Run) fitsOp(e Event) error {
 	case EvIntent, EvSettled:
 		if op != r.Next || e.Op.Down != r.falling() || r.isCheck(op) || !r.Open() {
 			return fmt.Errorf("operation %d of step %d is not the next", op.Change, op.Step)
+		}
+	case EvDecided:
+		if op != r.Next || !r.undecided() {
+			return fmt.Errorf("operation %d of step %d is in no doubt that a person could end", op.Change, op.Step)
 		}
 	case EvChecked:
 		if !e.Op.Down && (op != r.Next || !r.isCheck(op) || r.falling()) {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"strings"
 )
 
 // lookAt looks at one path.
@@ -19,14 +20,50 @@ func lookAll(ctx context.Context, n Node, paths []string) ([]Image, error) {
 	if len(paths) == 0 {
 		return nil, nil
 	}
-	images, err := n.Look(ctx, paths...)
+	images, err := See(n)(ctx, paths...)
 	if err != nil {
 		return nil, &blindError{err}
 	}
-	if len(images) != len(paths) {
-		return nil, &blindError{errors.New("the node answered about other paths than it was asked")}
-	}
 	return images, nil
+}
+
+// See is the Look of a node that also asks the probes among the places: one round trip for all paths, and one for each
+// probe.
+func See(n Node) Look {
+	return func(ctx context.Context, places ...string) ([]Image, error) {
+		images := make([]Image, len(places))
+		var files []string
+		for i, at := range places {
+			argv, probe := ProbeOf(at)
+			switch {
+			case probe:
+				var err error
+				if images[i], err = answer(ctx, n, argv); err != nil {
+					return nil, err
+				}
+			case strings.HasPrefix(at, untold):
+				images[i] = Image{Kind: Unknowable}
+			default:
+				files = append(files, at)
+			}
+		}
+		if len(files) == 0 {
+			return images, nil
+		}
+		got, err := n.Look(ctx, files...)
+		if err != nil {
+			return nil, err
+		}
+		if len(got) != len(files) {
+			return nil, errors.New("the node answered about other paths than it was asked")
+		}
+		for i := range images {
+			if images[i].Kind == "" {
+				images[i], got = got[0], got[1:]
+			}
+		}
+		return images, nil
+	}
 }
 
 // blindError is a node that could not be looked at.

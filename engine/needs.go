@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// Timed is a Checker that knows how long it may take before it answers.
+// Timed is a task that knows how long it may take: a Checker before it answers, a Changer whose commands run.
 type Timed interface {
-	Checker
-	// Longest is the time from the beginning of Check to its end when all goes as slowly as it may.
+	Task
+	// Longest is the time from the beginning of Check to its end when all goes as slowly as it may, or that of the
+	// commands, in one direction.
 	Longest() time.Duration
 }
 
@@ -36,7 +37,7 @@ func (pb *Playbook) Needs() Duration {
 			continue
 		}
 		asked := s.longest()
-		if s.OnRollback {
+		if s.OnRollback || !isChecker(s.Task) {
 			asked *= 2
 		}
 		sum = min(sum+stepTime+asked, longestRun)

@@ -51,6 +51,9 @@ type WritableNode interface {
 	// neither is there; ErrNotEmpty when a directory or an AnyContent file
 	// that others have filled would have to be removed; *LostError when the outcome is unknown; a
 	// *Problem with code Preflight when the node could not do it and nothing has changed.
+	//
+	// Where c has a command it runs that, whatever is there, to its end or its limit; a status other than 0 is an
+	// *ExitError, and what is true then is for the probe to say.
 	Put(ctx context.Context, c Change) error
 }
 
@@ -71,6 +74,9 @@ const (
 	Dir    ImageKind = "dir"
 	Link   ImageKind = "link"  // a symbolic link, never followed
 	Other  ImageKind = "other" // a device, pipe or socket, never opened
+
+	Answer     ImageKind = "answer"     // not a path: what a probe says
+	Unknowable ImageKind = "unknowable" // not a path: nothing tells
 )
 
 // Image is what is, or should be, at one path of a node.
@@ -86,6 +92,8 @@ type Image struct {
 	// AnyContent marks a file that others go on writing, such as a log: it matches whatever is inside,
 	// it is created empty and never replaced, and it is removed only while it is empty.
 	AnyContent bool `json:"any_content,omitempty"`
+	// Says is what a probe says.
+	Says string `json:"says,omitempty"`
 
 	// The rest is only ever seen by Look; it is neither compared nor journaled.
 
@@ -99,6 +107,9 @@ const MaxNames = 1000
 
 // Matches reports whether got, which was looked at, is what i describes.
 func (i Image) Matches(got Image) bool {
+	if i.Kind == Answer {
+		return got.Kind == Unknowable || got.Kind == Answer && (i.AnyContent || i.Says == got.Says)
+	}
 	if i.Kind != got.Kind {
 		return false
 	}
@@ -125,6 +136,8 @@ func (i Image) String() string {
 		return fmt.Sprintf("file %s %d:%d, %s", i.Mode, i.UID, i.GID, what)
 	case Dir:
 		return fmt.Sprintf("directory %s %d:%d", i.Mode, i.UID, i.GID)
+	case Answer:
+		return strconv.Quote(i.Says)
 	case Link:
 		return fmt.Sprintf("symbolic link to %q", i.Target)
 	case "":

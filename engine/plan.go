@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 )
 
 // maxRounds bounds how often a plan may ask for further paths.
@@ -54,21 +55,28 @@ type planner struct {
 
 	hidden map[string]bool // paths that sensitive steps have to do with, also when there is nothing to do
 
-	needless map[int]bool // precautions against nothing
+	needless map[int]bool // precautions against nothing, and what follows nothing
 	refused  error        // what a precaution said that may turn out to be needless
 }
 
-// drop marks the precautions whose paths no later step changes, and reports whether there was one: then
+// drop marks the precautions whose paths no later step changes, and what follows paths that no step does, and reports whether there was one: then
 // the steps have to be planned again, without what it would have left.
 func (p *planner) drop(pb *Playbook, steps []PlannedStep) bool {
 	dropped := false
 	for i, s := range pb.Steps {
-		t, ok := s.Task.(Precaution)
-		if !ok || s.Skip || p.needless[i] {
+		if s.Skip || p.needless[i] {
 			continue
 		}
-		guards := t.Guards()
-		needed := slices.ContainsFunc(Changes(steps[i+1:]), func(c Change) bool { return slices.Contains(guards, c.At) })
+		changed := func(steps []PlannedStep, paths []string) bool {
+			return slices.ContainsFunc(Changes(steps), func(c Change) bool { return slices.Contains(paths, c.At) })
+		}
+		needed := true
+		switch t := s.Task.(type) {
+		case Precaution:
+			needed = changed(steps[i+1:], t.Guards())
+		case Follower:
+			needed = t.Follows() == nil || changed(steps, t.Follows())
+		}
 		if !needed {
 			p.needless[i], dropped = true, true
 		}
@@ -124,7 +132,11 @@ func (p *planner) changes(ctx context.Context, t Changer, sensitive bool, view m
 		images := make([]Image, len(paths))
 		later := false
 		for i, at := range paths {
-			if at != path.Clean(at) || !path.IsAbs(at) {
+			if probe, ok := ProbeOf(at); ok {
+				if err := ReadOnly(probe); err != nil {
+					return nil, err
+				}
+			} else if at != path.Clean(at) || !path.IsAbs(at) {
 				return nil, fmt.Errorf("%q is not a clean absolute path", at)
 			}
 			img, ok := view[at]
@@ -151,8 +163,12 @@ func (p *planner) changes(ctx context.Context, t Changer, sensitive bool, view m
 		switch {
 		case looked && (was.Kind == Link || was.Kind == Other):
 			return nil, Problemf(Security, "%s is %s: it is neither followed nor replaced", c.At, was)
-		case c.After.Kind != Absent && c.After.Kind != File && c.After.Kind != Dir:
+		case c.Cmd == nil && c.After.Kind != Absent && c.After.Kind != File && c.After.Kind != Dir, c.Cmd != nil && c.After.Kind != Answer:
 			return nil, fmt.Errorf("the task planned %q to be at %s", c.After.Kind, c.At)
+		case c.Cmd != nil && strings.HasPrefix(c.At, untold):
+			if touched[c.At] {
+				return nil, fmt.Errorf("the task planned %s twice", c.At)
+			}
 		case !looked || !c.Before.Matches(was) || touched[c.At]:
 			return nil, fmt.Errorf("the task planned %s on something else than what it looked at", c.At)
 		case c.Before.Kind == File && !c.Before.AnyContent && c.Before.Content.Size() > MaxKept:

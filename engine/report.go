@@ -32,10 +32,20 @@ func situation(r *Run) string {
 	if r.Armed != nil {
 		s += "; unless it is resumed before, the node undoes them by itself at " + r.clockTime(r.Armed.Until)
 	}
-	if r.InDoubt {
-		s += "; whether " + r.change(r.Next).At + " was written is in doubt, resume finds out"
+	return s + r.doubt()
+}
+
+// doubt says who finds out about the operation at the cursor, "" when there is no doubt.
+func (r *Run) doubt() string {
+	switch {
+	case !r.InDoubt:
+		return ""
+	case r.change(r.Next).Cmd == nil:
+		return "; whether " + r.change(r.Next).At + " was written is in doubt, resume finds out"
+	case r.undecided():
+		return "; nothing tells whether " + r.change(r.Next).name() + " has run"
 	}
-	return s
+	return "; whether " + r.change(r.Next).name() + " has run is in doubt, resume finds out"
 }
 
 // clockTime is a moment as the run's zone has it.
@@ -177,7 +187,7 @@ func rolledBack(r *Run) *Problem {
 	}
 	now := r.Node + " is as it was before run " + r.ID + ", and was seen to be so; the next node is held"
 	if len(r.LeftPaths) > 0 {
-		now += "\nkept, because others have filled it: " + strings.Join(r.LeftPaths, ", ")
+		now += "\nleft: " + strings.Join(r.Left(), "; ")
 	}
 	return &Problem{
 		Code: RolledBack, What: what.String(), Now: now,
@@ -212,4 +222,20 @@ func notDurable(r *Run, id string, err error) *Problem {
 		p.Now, p.Next = situation(r)+"; nothing more was written", "make room or rights for the journal, then hcrun resume "+id
 	}
 	return p
+}
+
+// undecided is a command of which nothing tells whether it ran.
+func undecided(r *Run, why *UndecidedError) *Problem {
+	return &Problem{
+		Code: Operator, What: why.Error() + " on " + r.Node + ": it was about to when the run was cut off", Now: situation(r),
+		Next: "look at " + r.Node + ", then hcrun resume " + r.ID + " --mark-done, if it ran, or --retry to run it again, or hcrun rollback " + r.ID, Err: why,
+	}
+}
+
+// notUndone is a command that should have undone another and did not end well.
+func notUndone(r *Run, c Change, exit *ExitError) *Problem {
+	return &Problem{
+		What: exit.Error(), Now: situation(r),
+		Next: "hcrun show " + r.ID + "; look at " + r.Node + ", then hcrun resume " + r.ID + ", which runs it again", Err: exit,
+	}
 }

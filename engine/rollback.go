@@ -176,6 +176,9 @@ func (p *passage) undo(ctx context.Context, op Op) error {
 		}
 		return p.incomplete(conflict(p.r, c.At, []Image{c.Before, c.After}, gone.Got))
 	}
+	if exit, ok := errors.AsType[*ExitError](w.err); ok {
+		return p.incomplete(notUndone(p.r, c, exit))
+	}
 	return p.incomplete(unknown(p.r, "restore "+c.At, w.err))
 }
 
@@ -196,7 +199,7 @@ func (p *passage) remark(ctx context.Context, op Op, c Change) error {
 	for _, i := range steps {
 		check := Op{i, len(p.r.Steps[i].Changes)}
 		e := p.op(check)
-		if c.After.Matches(got) && !p.r.Fired() {
+		if c.After.Matches(got) && got.Kind != Unknowable && !p.r.Fired() {
 			e.Skip = true // the change never happened: there is nothing to wait for
 		} else {
 			v := p.voice(ctx, check)

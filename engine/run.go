@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -85,6 +86,23 @@ type MarkOf struct {
 	Mark Mark
 	Skip bool
 	Why  string // on the way down: why it could not be taken
+}
+
+// Left lists what the way down has left, and why.
+func (r *Run) Left() []string {
+	var all []string
+	for _, at := range r.LeftPaths {
+		all = append(all, at+": "+WhyLeft(at))
+	}
+	return all
+}
+
+// WhyLeft is why what is at a place was left on the way down.
+func WhyLeft(at string) string {
+	if strings.HasPrefix(at, "/") {
+		return "others have filled it"
+	}
+	return "it cannot be undone"
 }
 
 // Open reports whether the run still has to be resumed or rolled back.

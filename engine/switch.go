@@ -70,8 +70,9 @@ func (pb *Playbook) Confirms() error {
 // Restore is what a switch puts back at one path.
 type Restore struct {
 	At     string
-	Before Image   // what is there before the run
-	After  []Image // what the run may have left there; anything else is somebody's own and stays
+	Before Image    // what is there before the run
+	After  []Image  // what the run may have left there; anything else is somebody's own and stays
+	Cmd    *Command // how it is put back where At is not a path
 }
 
 // Restores lists what has to be put back, in the order in which that is done: the path that the steps change
@@ -79,9 +80,12 @@ type Restore struct {
 func Restores(steps []PlannedStep) []Restore {
 	var all []Restore
 	for _, c := range Changes(steps) {
+		if c.Cmd != nil && len(c.Cmd.Undo) == 0 {
+			continue // it cannot be undone
+		}
 		i := slices.IndexFunc(all, func(r Restore) bool { return r.At == c.At })
 		if i < 0 {
-			i, all = len(all), append(all, Restore{At: c.At, Before: c.Before})
+			i, all = len(all), append(all, Restore{At: c.At, Before: c.Before, Cmd: c.Cmd.inverse()})
 		}
 		if !all[i].Before.Matches(c.After) {
 			all[i].After = append(all[i].After, c.After)

@@ -34,6 +34,14 @@ type Precaution interface {
 	Guards() []string
 }
 
+// Follower is a Changer that is only needed when another step of the same run changes something: a daemon that reads its
+// files again.
+type Follower interface {
+	Changer
+	// Follows lists the paths whose change it follows; nil: it is needed whatever else changes.
+	Follows() []string
+}
+
 // Checker verifies. Check runs after the changes before it in the playbook, on apply and on resume.
 type Checker interface {
 	Task

@@ -33,6 +33,7 @@ const manifest = "/etc/manifest.yaml"
 func newWorld(steps ...engine.Step) *world {
 	w := &world{node: enginetest.NewNode("master1"), journal: &enginetest.Journal{}, oracle: &enginetest.Oracle{}, steps: steps}
 	w.node.Journal = w.journal
+	w.node.Say("disabled", isEnabled...)
 	must(w.node.WriteFile(manifest, []byte("old"), 0o600))
 	must(w.node.WriteFile("/etc/policy.yaml", []byte("old policy"), 0o640))
 	w.oracle.Evidence = func(name string) []engine.Evidence {
@@ -86,6 +87,31 @@ func short() []engine.Step {
 	return []engine.Step{write("policy", "/etc/policy.yaml", "new policy"), write("manifest", manifest, "new"), wait, check("events")}
 }
 
+// isEnabled asks for the unit of commanded, and once is its command of which nothing tells whether it ran and that must
+// not run twice.
+var isEnabled = []string{"systemctl", "is-enabled", "etcd-defrag.timer"}
+
+const once = "kubeadm upgrade apply"
+
+// commanded has commands among its steps, of every sort.
+func commanded() []engine.Step {
+	do := func(name string, d enginetest.Do) engine.Step { return engine.Step{Name: name, Task: &d} }
+	argv := strings.Fields
+	wait := check("pod")
+	wait.OnRollback = true
+	return []engine.Step{
+		do("reload on the way down", enginetest.Do{Command: engine.Command{Undo: argv("systemctl daemon-reload")}, After: []string{"/etc/policy.yaml"}}),
+		write("policy", "/etc/policy.yaml", "new policy"),
+		do("reload", enginetest.Do{Command: engine.Command{Run: argv("systemctl daemon-reload"), Again: true}, After: []string{"/etc/policy.yaml"}}),
+		do("enable", enginetest.Do{Command: engine.Command{Run: argv("systemctl enable etcd-defrag.timer"), Undo: argv("systemctl disable etcd-defrag.timer")}, Probe: isEnabled, Want: "enabled"}),
+		do("once", enginetest.Do{Command: engine.Command{Run: argv(once), Undo: argv("kubeadm upgrade undo")}}),
+		do("nothing to follow", enginetest.Do{Command: engine.Command{Run: argv("never")}, After: []string{"/etc/other"}}),
+		write("manifest", manifest, "new"),
+		wait,
+		check("events"),
+	}
+}
+
 func (w *world) engine() *engine.Engine {
 	veil := &engine.Veil{}
 	veil.Hide(engine.NewSecret("a secret that nobody tells"))
@@ -106,7 +132,7 @@ func (w *world) open(ctx context.Context) (*engine.Engine, *engine.Run, error) {
 	e := w.engine()
 	w.node.Writable = false
 	defer func() { w.node.Writable = true }()
-	steps, err := engine.Plan(ctx, &engine.Playbook{Name: "test", Steps: w.steps}, w.node.Look)
+	steps, err := engine.Plan(ctx, &engine.Playbook{Name: "test", Steps: w.steps}, engine.See(w.node))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -130,6 +156,10 @@ func (w *world) apply(ctx context.Context) (*engine.Run, error) {
 	}
 	if r.Open() {
 		err = w.engine().Resume(ctx, w.node, r, "somebody")
+		if engine.CodeOf(err) == engine.Operator { // who looks at the node, and decides
+			must(w.engine().Decide(r, "somebody", slices.Contains(w.node.Ran(), once)))
+			err = w.engine().Resume(ctx, w.node, r, "somebody")
+		}
 	}
 	if !slices.ContainsFunc(past, func(e engine.Event) bool { return e.Kind == engine.EvPlanned }) {
 		// Killed before its plan was on record: the run is over, and whoever wants it applies anew.
@@ -160,7 +190,20 @@ func (w *world) light(f *enginetest.Fuse) {
 func (w *world) history(t testing.TB) string {
 	t.Helper()
 	var b strings.Builder
+	intent := 0 // where the last one begins
 	for _, e := range w.journal.Durable() {
+		if e.Kind == engine.EvIntent {
+			intent = b.Len()
+		}
+		if e.Kind == engine.EvDecided && e.Op.How == engine.Marked {
+			op := *e.Op
+			op.Text = ""
+			e.Kind, e.Op = engine.EvSettled, &op
+		} else if e.Kind == engine.EvDecided {
+			all := b.String()[:intent]
+			b.Reset()
+			b.WriteString(all)
+		}
 		switch e.Kind {
 		case engine.EvIntent, engine.EvSettled, engine.EvChecked, engine.EvFailed, engine.EvEvidence:
 			fmt.Fprintf(&b, "%s %d.%d down=%v %s %s skip=%v keep=%v\n", e.Kind, e.Op.Step, e.Op.Change, e.Op.Down, e.Op.Path, e.Op.Text, e.Op.Skip, e.Op.Keep)

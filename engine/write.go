@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -28,6 +29,18 @@ func (p *passage) write(ctx context.Context, op Op) error {
 			return err
 		}
 		return p.pause(conflict(p.r, c.At, []Image{c.Before, c.After}, gone.Got))
+	}
+	if why, ok := errors.AsType[*UndecidedError](w.err); ok {
+		return p.pause(undecided(p.r, why))
+	}
+	if exit, ok := errors.AsType[*ExitError](w.err); ok {
+		// How far it came is not known: the way down begins with it.
+		failed := p.op(op)
+		failed.Path, failed.Text, failed.Partly = c.At, exit.Error(), true
+		if err := p.record(p.r, Event{Kind: EvFailed, Op: failed}); err != nil {
+			return err
+		}
+		return &disproof{why: p.r.failure(*failed), code: Preflight}
 	}
 	problem, ok := errors.AsType[*Problem](w.err)
 	switch {
@@ -61,6 +74,16 @@ func (p *passage) settle(ctx context.Context, op Op, c Change) (w written) {
 		c.After.Content = src.content()
 	}
 	limit := writeTime + time.Duration(c.After.Content.Size()/slowestBytes)*time.Second
+	if c.Cmd != nil {
+		switch limit += c.Cmd.Longest().D(); {
+		case p.r.undecided():
+			w.err = &UndecidedError{c.name()}
+			return w
+		case c.Cmd.back && p.r.Fired() && strings.HasPrefix(c.At, untold):
+			w.how = Already // the node has undone it, as far as it could
+			return w
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	w.how, w.err = settle(ctx, p.w, c, func() error {

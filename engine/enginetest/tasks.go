@@ -46,6 +46,33 @@ func (f *Folder) Plan(ctx context.Context, look engine.Look) ([]engine.Change, e
 	return []engine.Change{{At: f.Path, Before: images[0], After: engine.Image{Kind: engine.Dir, Mode: f.Mode}}}, nil
 }
 
+// Do is a Changer: a command, and the state that a probe tells.
+type Do struct {
+	engine.Command
+	Probe []string `json:"probe,omitempty"`
+	Want  string   `json:"want,omitempty"`
+	After []string `json:"after,omitempty"` // Follows
+}
+
+// Kind implements engine.Task.
+func (*Do) Kind() string { return "do" }
+
+// Follows implements engine.Follower.
+func (d *Do) Follows() []string { return d.After }
+
+// Plan implements engine.Changer.
+func (d *Do) Plan(ctx context.Context, look engine.Look) ([]engine.Change, error) {
+	var was engine.Image
+	if len(d.Probe) > 0 {
+		images, err := look(ctx, engine.Probe(d.Probe...))
+		if err != nil {
+			return nil, err
+		}
+		was = images[0]
+	}
+	return []engine.Change{engine.CommandChange(d.Probe, was, d.Want, d.Command)}, nil
+}
+
 // Oracle decides what checks answer; it outlives the processes that ask.
 type Oracle struct {
 	// Mark and Check answer for the check of a name, on a node, on the way up or down; nil is yes.
@@ -67,6 +94,7 @@ func (o *Oracle) Kinds() []engine.Kind {
 	return []engine.Kind{
 		{Name: "write", New: func() engine.Task { return &Write{} }},
 		{Name: "folder", New: func() engine.Task { return &Folder{} }},
+		{Name: "do", New: func() engine.Task { return &Do{} }},
 		{Name: "check", New: func() engine.Task { return &Check{oracle: o} }},
 	}
 }

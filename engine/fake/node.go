@@ -46,6 +46,8 @@ type Node struct {
 	switches   map[string]*deadman
 	mu         sync.Mutex
 	tree       map[string]entry
+	says       map[string]string // what probes say, and which commands have run that nothing tells of, by place
+	ran        []string          // the commands that ran, in order
 	looks      int
 	puts       int
 	violations []string
@@ -85,11 +87,34 @@ func (n *Node) Observe(ctx context.Context, argv ...string) ([]byte, error) {
 	if err := errors.Join(ctx.Err(), engine.ReadOnly(argv)); err != nil {
 		return nil, err
 	}
+	n.mu.Lock()
+	said, ok := n.says[engine.Probe(argv...)]
+	n.mu.Unlock()
+	if ok {
+		return []byte(said + "\n"), nil
+	}
 	if n.OnObserve != nil {
 		return n.OnObserve(argv)
 	}
 	return nil, &engine.ExitError{Argv: argv, Code: 127, Stderr: "not found"}
 }
+
+// Say makes a probe say something.
+func (n *Node) Say(text string, probe ...string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.say(engine.Probe(probe...), text)
+}
+
+func (n *Node) say(at, text string) {
+	if n.says == nil {
+		n.says = map[string]string{}
+	}
+	n.says[at] = text
+}
+
+// Ran is the commands that ran, in order.
+func (n *Node) Ran() []string { n.mu.Lock(); defer n.mu.Unlock(); return slices.Clone(n.ran) }
 
 // Dial implements engine.Node.
 func (n *Node) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -276,6 +301,11 @@ func (n *Node) swap(ctx context.Context, c engine.Change, token string) error {
 		return err
 	}
 	n.puts++
+	if c.Cmd != nil {
+		n.ran = append(n.ran, engine.ShellWords(c.Cmd.Run))
+		n.say(c.At, c.After.Says)
+		return nil
+	}
 	got := n.image(c.At)
 	switch parent := n.tree[path.Dir(c.At)]; {
 	case got.Kind == engine.Link:
@@ -360,6 +390,11 @@ func (n *Node) Digest() string {
 	for _, at := range slices.Sorted(maps.Keys(n.tree)) {
 		e := n.tree[at]
 		fmt.Fprintf(&b, "%s %s %s %d:%d %.12x %s\n", at, e.kind, e.mode, e.uid, e.gid, sha256.Sum256([]byte(e.data)), e.target)
+	}
+	for _, at := range slices.Sorted(maps.Keys(n.says)) {
+		if n.says[at] != "not run" {
+			fmt.Fprintf(&b, "%s %q\n", at, n.says[at])
+		}
 	}
 	return b.String()
 }

@@ -42,6 +42,9 @@ func (h *held) arm(all []engine.Restore) error {
 	}
 	d := &deadman{state: engine.Armed, all: slices.Clone(all), kept: map[string]entry{}}
 	for _, r := range all {
+		if r.Cmd != nil {
+			continue
+		}
 		got := h.image(r.At)
 		if r.Before.Kind != engine.Absent && !r.Before.Matches(got) {
 			return engine.Problemf(engine.Stale, "%s is not what the plan saw: %s", r.At, got)
@@ -109,6 +112,13 @@ func (n *Node) Fire(run string) bool {
 
 // back puts one path back, or says why not.
 func (n *Node) back(r engine.Restore, was entry) string {
+	if r.Cmd != nil {
+		if n.says[r.At] != r.Before.Says {
+			n.ran = append(n.ran, engine.ShellWords(r.Cmd.Run))
+			n.say(r.At, r.Before.Says)
+		}
+		return ""
+	}
 	got := n.image(r.At)
 	switch {
 	case r.Before.Matches(got):
