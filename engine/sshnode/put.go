@@ -18,6 +18,9 @@ import (
 // A mode and an owner of a directory or of an AnyContent file change in place, one after the other:
 // such a file is never replaced. Everything else appears complete, by one rename or link.
 func (h *held) Put(ctx context.Context, c engine.Change) error {
+	if c.Cmd != nil {
+		return h.exec(ctx, c)
+	}
 	n := h.Node
 	op := "put " + c.At
 	job, err := planPut(c)

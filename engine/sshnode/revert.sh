@@ -28,6 +28,7 @@ fire() {
   x=; read -r x <"$here/decision"
   [ "$x" = fired ] || [ "$1" = now ] || exit 0
   [ ! -e "$here/reverted" ] || [ "$1" = now ] || exit 0
+  [ "$1" != boot ] || most=20
   fence; st=0; : >"$here/.reverted"; list; result
   sync "$here/.reverted"; mv -fT "$here/.reverted" "$here/reverted"; sync "$here"
   for x in basic.target.wants/ ''; do rm -f "/etc/systemd/system/${x}hcrun-undo-$run.service"; done
@@ -45,6 +46,18 @@ back() { copy=$here/$1 at=${2%/}/$3; shift
   last=$at st=75 e= p= t= plen=0
   case $copy in */-) ;; *) plen=1;; esac
   if [ "$5" = - ] && [ ! -e "$1" ]; then st=0; else place "$@"; untemp; cd /; fi; }
+# limited SECONDS COMMAND: runs a command, quoted, no longer than that; at a boot no service waits for long.
+most=86400
+limited() { ( exec 9>&-; eval "exec setsid $2" ) & p=$!
+  ( i=0; while sleep 1; do i=$((i+1)); [ $i -lt "$1" ] && [ $i -lt $most ] || break; done; kill -KILL -$p ) >/dev/null & q=$!
+  wait $p; r=$?; kill -KILL $q; p=; return $r; }
+# undo SECONDS BEFORE PROBE COMMAND NAME: runs what undoes a command, unless the probe says what it said before.
+undo() { result; last=$5 st=0 e= plen=0
+  if [ -n "$3" ]; then
+    x=$(limited 20 "$3"); r=$?; [ -n "$x" ] || [ $r = 0 ] || x="status $r"
+    [ "$x" != "$2" ] || return 0
+  fi
+  limited "$1" "$4" || st=75 e="it ended with status $?"; }
 # result: what came of the path before is on record.
 result() { [ -n "$last" ] && [ $st != 0 ] || return 0
   case $st in 77) e="somebody has changed it";; 78) e="others have filled it";; esac

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,13 +41,34 @@ func (h *held) Arm(ctx context.Context, within time.Duration, all []engine.Resto
 // each other.
 type wayBack struct {
 	putJob
-	copy string // the number of the copy that it needs, "-" for none
+	copy string          // the number of the copy that it needs, "-" for none
+	undo *engine.Restore // a command, and nothing else counts
+}
+
+// line is the script's.
+func (w wayBack) line(labels bool) string {
+	if w.undo == nil {
+		return "back " + quote(append([]string{w.copy}, w.words(labels)...)...) + "\n"
+	}
+	probe, _ := engine.ProbeOf(w.undo.At)
+	argv := w.undo.Cmd.Run
+	return "undo " + quote(strconv.Itoa(max(1, int(w.undo.Cmd.Longest().D()/time.Second))), w.undo.Before.Says, quote(probe...), quote(argv...), engine.ShellWords(argv)) + "\n"
 }
 
 // waysBack works out how everything is put back. The node does it as it does every other change.
 func waysBack(all []engine.Restore) ([]wayBack, error) {
 	var ways []wayBack
 	for i, r := range all {
+		if r.Cmd != nil {
+			probe, _ := engine.ProbeOf(r.At)
+			for _, w := range slices.Concat(probe, r.Cmd.Run) {
+				if err := checkWord(w); err != nil {
+					return nil, err
+				}
+			}
+			ways = append(ways, wayBack{undo: &r})
+			continue
+		}
 		for _, left := range r.After {
 			job, err := planPut(engine.Change{At: r.At, Before: left, After: r.Before})
 			if err != nil {
@@ -55,7 +77,7 @@ func waysBack(all []engine.Restore) ([]wayBack, error) {
 			if path.Dir(r.At) == "/" && path.Base(r.At) == "/" {
 				return nil, fmt.Errorf("%q is not put back", r.At)
 			}
-			w := wayBack{job, "-"}
+			w := wayBack{putJob: job, copy: "-"}
 			if job.size > 0 {
 				w.copy = itoa(i)
 			}
@@ -71,6 +93,9 @@ func needed(ways []wayBack, labels bool) []string {
 	room, copied := map[string]int64{}, map[string]bool{}
 	var dirs []string
 	for _, w := range ways {
+		if w.undo != nil {
+			continue
+		}
 		dir := path.Dir(w.change.At)
 		if _, known := room[dir]; !known {
 			dirs = append(dirs, dir)
@@ -95,7 +120,7 @@ func needed(ways []wayBack, labels bool) []string {
 func revertScript(run string, ways []wayBack, labels bool) []byte {
 	var list strings.Builder
 	for _, w := range ways {
-		list.WriteString("back " + quote(append([]string{w.copy}, w.words(labels)...)...) + "\n")
+		list.WriteString(w.line(labels))
 	}
 	text := strings.ReplaceAll(withFiles(revertSource), "#run#", run)
 	return []byte(strings.Replace(text, "#list#\n", list.String(), 1))

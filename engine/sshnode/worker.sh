@@ -43,7 +43,8 @@ names() { cd "$1" || exit 1; set +f; i=0
 # run ARGV...: stdout goes out as base64 lines while it comes, so no command can forge a record; the
 # record behind it has stderr as base64 and @STATUS@. It runs in the background: the main loop is
 # blocked in read, sees the end of the connection, ends, and the watcher kills the command's session.
-run() { ( trap - HUP INT TERM PIPE; exec 3<&-
+run() { ( carry "$@" ) & job=$!; }
+carry() { trap - HUP INT TERM PIPE; exec 3<&- 9>&-
   x=$( { { {
       setsid "$@" 2>&5 4>&- 5>&- 6>&- & p=$!
       ( i=0; while sleep 1 6>&-; i=$((i+1)); [ $i -lt "$tmo" ] && kill -0 $$; do :; done
@@ -51,7 +52,11 @@ run() { ( trap - HUP INT TERM PIPE; exec 3<&-
         kill -TERM -$p; sleep 1 6>&-; kill -KILL -$p ) >/dev/null 4>&- 5>&- & w=$!
       wait $p; r=$?; kill $w; kill -KILL -$p; echo "@$r@" >&6
     } | cap "$omax" | base64 >&4; } 5>&1 | cap 4096 | base64; } 6>&1 )
-  IFS=$nl; set -- $x; IFS=' '; say 0 0 "$*" ) & job=$!; }
+  IFS=$nl; set -- $x; IFS=' '; say 0 0 "$*"; }
+# execute KEEP TOKEN ARGV...: run for whoever holds the claim, under the lock and in the foreground: it goes on to its
+# end, or its limit, also when the connection ends, and another worker waits for it.
+execute() { st=75 e= k=$1 tok=$2; shift 2
+  if lock "$k" && ours "$k" "$tok"; then ( carry "$@" ); unlock; else over "$k"; fi; }
 
 # The node's own record is a folder, KEEP: who may write on the node (claim: a token, and below it who that
 # is), and what came of it (ledger). Statuses beside those of put: 73 another worker is at work, 74 the claim
@@ -194,6 +199,7 @@ while read -r seq verb tmo plen omax <&3 && IFS= read -r args <&3; do
   look) look "$@";;
   run) run "$@";;
   put) put "$@";;
+  exec) execute "$@";;
   claim) claim "$@";;
   release) release "$@";;
   arm) arm "$@";;
