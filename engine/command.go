@@ -33,6 +33,9 @@ const commandTime = Minute
 // Longest is how long Run or Undo may take.
 func (c Command) Longest() Duration { return cmp.Or(c.Limit, commandTime) }
 
+// Back reports whether c undoes a command.
+func (c Command) Back() bool { return c.back }
+
 // inverse is the command that undoes c; nil for nil.
 func (c *Command) inverse() *Command {
 	if c == nil {
@@ -68,8 +71,8 @@ func ProbeOf(at string) (argv []string, ok bool) {
 // Says is the image of a probe that prints text.
 func Says(text string) Image { return Image{Kind: Answer, Says: text} }
 
-// name is what the change is about: a path, or the command that makes it.
-func (c Change) name() string {
+// Name is what the change is about: a path, or the command that makes it.
+func (c Change) Name() string {
 	switch {
 	case c.Cmd == nil:
 		return c.At
@@ -176,6 +179,7 @@ func (e *Engine) Decide(r *Run, user string, ran bool) error {
 	if ran {
 		how = Marked
 	}
-	op := &OpEvent{Step: r.Next.Step, Change: r.Next.Change, Path: r.change(r.Next).At, How: how, Text: user}
-	return e.record(r, Event{Kind: EvDecided, Op: op})
+	c := r.change(r.Next)
+	op := &OpEvent{Step: r.Next.Step, Change: r.Next.Change, Path: c.At, How: how, Text: c.Name()}
+	return e.record(r, Event{Kind: EvDecided, Op: op, End: &End{User: user}})
 }

@@ -102,6 +102,7 @@ const (
 	Wrote   How = "wrote"   // put, and seen to be there
 	Already How = "already" // it was there, perhaps from a run that crashed before it could say so
 	Left    How = "left"    // others have filled it, or it cannot be undone; it is kept and reported
+	Later   How = "later"   // a command that only runs when it is undone
 	Marked  How = "marked"  // decided: an operator says that the command ran
 	Retried How = "retried" // decided: an operator has it run again
 )
@@ -122,7 +123,7 @@ type End struct {
 	Changed bool     `json:"changed,omitempty"` // landed: something was written
 	Clean   bool     `json:"clean,omitempty"`   // landed: nothing was out of the ordinary
 	Left    []string `json:"left,omitempty"`    // rolled-back: paths that were kept because others have filled them; turned by the switch: what it left, and why
-	User    string   `json:"user,omitempty"`    // resumed, abandoned
+	User    string   `json:"user,omitempty"`    // resumed, abandoned, decided
 	By      string   `json:"by,omitempty"`      // turned: "hcrun" after a failed check, "switch", or the operator
 }
 

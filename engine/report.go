@@ -43,9 +43,9 @@ func (r *Run) doubt() string {
 	case r.change(r.Next).Cmd == nil:
 		return "; whether " + r.change(r.Next).At + " was written is in doubt, resume finds out"
 	case r.undecided():
-		return "; nothing tells whether " + r.change(r.Next).name() + " has run"
+		return "; nothing tells whether " + r.change(r.Next).Name() + " has run"
 	}
-	return "; whether " + r.change(r.Next).name() + " has run is in doubt, resume finds out"
+	return "; whether " + r.change(r.Next).Name() + " has run is in doubt, resume finds out"
 }
 
 // clockTime is a moment as the run's zone has it.

@@ -25,7 +25,7 @@ func settle(ctx context.Context, n WritableNode, c Change, ahead func() error) (
 	case c.Cmd != nil && len(c.Cmd.Run) == 0 && c.Cmd.back:
 		return Left, nil // it cannot be undone
 	case c.Cmd != nil && len(c.Cmd.Run) == 0:
-		return Already, nil // only its undo counts
+		return Later, nil
 	case c.Cmd != nil: // whatever is told now, it is what the command is for
 	case c.Before.AnyContent && c.After.Kind == Absent && got.Kind == File && !c.Before.Matches(got):
 		return Left, nil // a log whose mode or owner the rotation of its writer has changed

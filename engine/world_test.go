@@ -196,9 +196,7 @@ func (w *world) history(t testing.TB) string {
 			intent = b.Len()
 		}
 		if e.Kind == engine.EvDecided && e.Op.How == engine.Marked {
-			op := *e.Op
-			op.Text = ""
-			e.Kind, e.Op = engine.EvSettled, &op
+			e.Kind = engine.EvSettled
 		} else if e.Kind == engine.EvDecided {
 			all := b.String()[:intent]
 			b.Reset()

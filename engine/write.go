@@ -77,7 +77,7 @@ func (p *passage) settle(ctx context.Context, op Op, c Change) (w written) {
 	if c.Cmd != nil {
 		switch limit += c.Cmd.Longest().D(); {
 		case p.r.undecided():
-			w.err = &UndecidedError{c.name()}
+			w.err = &UndecidedError{c.Name()}
 			return w
 		case c.Cmd.back && p.r.Fired() && strings.HasPrefix(c.At, untold):
 			w.how = Already // the node has undone it, as far as it could
@@ -92,6 +92,9 @@ func (p *passage) settle(ctx context.Context, op Op, c Change) (w written) {
 		}
 		intent := p.op(op)
 		intent.Path = c.At
+		if c.Cmd != nil {
+			intent.Text = c.Name()
+		}
 		w.recordErr = p.record(p.r, Event{Kind: EvIntent, Op: intent})
 		return w.recordErr
 	})
@@ -103,6 +106,9 @@ func (p *passage) settle(ctx context.Context, op Op, c Change) (w written) {
 func (p *passage) settled(op Op, c Change, how How) error {
 	e := p.op(op)
 	e.Path, e.How = c.At, how
+	if c.Cmd != nil {
+		e.Text = c.Name()
+	}
 	return p.record(p.r, Event{Kind: EvSettled, Op: e})
 }
 

@@ -18,7 +18,7 @@ import (
 var update = flag.Bool("update", false, "write README.md anew")
 
 func TestKindsAreListedOnce(t *testing.T) {
-	want := []string{"scp", "mkdir", "backup", "touch", "yaml-patch", "wait-for-pod", "tail-log", "loki-query", "http-check", "assert"}
+	want := []string{"scp", "mkdir", "backup", "touch", "yaml-patch", "command", "systemd-unit", "wait-for-pod", "tail-log", "loki-query", "http-check", "assert"}
 	var got []string
 	for _, k := range All() {
 		got = append(got, k.Name)

@@ -27,6 +27,13 @@ func TestSuite(t *testing.T) {
 			return nil
 		}
 	}
+	unit := func(enabled, active string) func(*enginetest.Node) error {
+		return func(n *enginetest.Node) error {
+			n.Say(enabled, "systemctl", "is-enabled", "x.timer")
+			n.Say(active, "systemctl", "is-active", "x.timer")
+			return nil
+		}
+	}
 	samples := map[string][]enginetest.Sample{
 		"scp": {
 			{Name: "new", Files: files, Make: func() engine.Task { return &Scp{Source: "motd", Destination: "/etc/motd", Mode: 0o644} }},
@@ -38,6 +45,16 @@ func TestSuite(t *testing.T) {
 		"yaml-patch": {{Name: "a value", Ground: manifests, Make: func() engine.Task {
 			return &YamlPatch{Path: theManifest, Set: []YamlSet{{At: "spec.priority", Value: 2}}}
 		}}},
+		"command": {
+			{Name: "probed", Make: func() engine.Task {
+				return &Command{Run: []string{"hostnamectl", "hostname", "a"}, Undo: []string{"hostnamectl", "hostname", "b"}, Probe: []string{"uname", "-n"}, Want: "a"}
+			}, Ground: func(n *enginetest.Node) error { n.Say("b", "uname", "-n"); return nil }},
+		},
+		"systemd-unit": {
+			{Name: "on", Make: func() engine.Task { return &SystemdUnit{Unit: "x.timer", Enabled: new(true), Active: new(true)} }, Ground: unit("disabled", "inactive")},
+			{Name: "off", Make: func() engine.Task { return &SystemdUnit{Unit: "x.timer", Enabled: new(false), Active: new(false)} }, Ground: unit("enabled", "active")},
+			{Name: "not there yet", Make: func() engine.Task { return &SystemdUnit{Unit: "x.timer", Enabled: new(true)} }, Ground: unit("status 4", "inactive")},
+		},
 		"assert": {{Name: "after", Make: func() engine.Task { return &Assert{Path: "/etc/motd", Is: "file", After: true} },
 			Prove:  func(n *enginetest.Node) error { return n.WriteFile("/etc/motd", nil, 0o600) },
 			Refute: func(n *enginetest.Node) error { return n.Mkdir("/etc/motd", 0o700) }}},

@@ -6,7 +6,7 @@ import (
 	"github.com/hcrun/hcrun/engine"
 )
 
-//go:embed scp.go mkdir.go backup.go touch.go yamlpatch.go assert.go waitforpod.go taillog.go lokiquery.go httpcheck.go
+//go:embed scp.go mkdir.go backup.go touch.go yamlpatch.go command.go systemdunit.go assert.go waitforpod.go taillog.go lokiquery.go httpcheck.go
 //go:embed waitforpod.go taillog.go lokiquery.go httpcheck.go assert.go
 var sources embed.FS
 
@@ -18,6 +18,8 @@ func All() []engine.Kind {
 		kind("backup", "backup.go", func() engine.Task { return new(Backup) }),
 		kind("touch", "touch.go", func() engine.Task { return new(Touch) }),
 		kind("yaml-patch", "yamlpatch.go", func() engine.Task { return new(YamlPatch) }),
+		kind("command", "command.go", func() engine.Task { return new(Command) }),
+		kind("systemd-unit", "systemdunit.go", func() engine.Task { return new(SystemdUnit) }),
 		kind("wait-for-pod", "waitforpod.go", func() engine.Task { return new(WaitForPod) }),
 		kind("tail-log", "taillog.go", func() engine.Task { return new(TailLog) }),
 		kind("loki-query", "lokiquery.go", func() engine.Task { return new(LokiQuery) }),

@@ -141,7 +141,7 @@ func empty(ctx context.Context, k engine.Kind, _ Sample) error {
 		cancel()
 		switch t := t.(type) {
 		case engine.Changer:
-			_, _ = t.Plan(ctx, n.Look)
+			_, _ = t.Plan(ctx, engine.See(n))
 		case engine.Checker:
 			_, _ = t.Mark(ended, watch(n), nil)
 			_ = t.Check(ended, watch(n), engine.Mark("{}"))

@@ -47,7 +47,7 @@ func (l *life) engine() *engine.Engine {
 func (l *life) plan(ctx context.Context) ([]engine.PlannedStep, error) {
 	l.node.Writable = false
 	defer func() { l.node.Writable = true }()
-	return engine.Plan(ctx, l.pb, l.node.Look)
+	return engine.Plan(ctx, l.pb, engine.See(l.node))
 }
 
 // apply is what a process does that is told to apply or, where a run is on record, to resume.

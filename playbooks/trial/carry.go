@@ -54,7 +54,7 @@ func (c *carrying) carry(ctx context.Context) {
 	}
 	c.script = newScript(c.given, c.kinds)
 	n.Writable = false
-	c.steps, c.err = engine.Plan(ctx, pb, n.Look)
+	c.steps, c.err = engine.Plan(ctx, pb, engine.See(n))
 	if c.err == nil {
 		c.planned = true
 		c.unknown(pb)
@@ -212,7 +212,7 @@ func (c *carrying) apply(ctx context.Context, pb *engine.Playbook, n *fake.Node)
 func (c *carrying) again(ctx context.Context, pb *engine.Playbook, n *fake.Node) {
 	n.Writable = false
 	defer func() { n.Writable = true }()
-	steps, err := engine.Plan(ctx, pb, n.Look)
+	steps, err := engine.Plan(ctx, pb, engine.See(n))
 	if err != nil {
 		c.broken = append(c.broken, "a second apply is refused: "+words(err))
 	} else if engine.HasChanges(steps) {

@@ -92,7 +92,7 @@ func (ro *rollout) look(ctx context.Context, h inventory.Host) (intent, error) {
 	if err != nil {
 		return it, err
 	}
-	if it.steps, err = engine.Plan(ctx, it.book, n.Look); err != nil {
+	if it.steps, err = engine.Plan(ctx, it.book, engine.See(n)); err != nil {
 		return it, err
 	}
 	it.gates, err = engine.PlanGates(it.book)

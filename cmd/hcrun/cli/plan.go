@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/hcrun/hcrun/cmd/hcrun/ui"
 	"github.com/hcrun/hcrun/engine"
@@ -82,12 +83,15 @@ func (a *app) showPlan(ctx context.Context, s *site, it intent) {
 
 // promise is what becomes of the node when nobody can reach it any more.
 func promise(it intent) string {
-	within := it.book.Within()
+	within, all := it.book.Within(), "all of this"
+	if slices.ContainsFunc(engine.Changes(it.steps), func(c engine.Change) bool { return c.Cmd != nil && len(c.Cmd.Undo) == 0 }) {
+		all = "this, but for what cannot be undone,"
+	}
 	switch {
 	case within == 0:
 		return "UNPROTECTED: nothing undoes this on a node that cannot be reached any more: " + ui.Line(it.book.Confirm.Off)
 	case it.host.Switch == inventory.WeakSwitch:
-		return fmt.Sprintf("Unless it is confirmed within %s, the node undoes all of this by itself, but not after a reboot.", within)
+		return fmt.Sprintf("Unless it is confirmed within %s, the node undoes %s by itself, but not after a reboot.", within, all)
 	}
-	return fmt.Sprintf("Unless it is confirmed within %s, the node undoes all of this by itself, also after a reboot.", within)
+	return fmt.Sprintf("Unless it is confirmed within %s, the node undoes %s by itself, also after a reboot.", within, all)
 }

@@ -256,7 +256,7 @@ func (ro *rollout) carryOutPlan(ctx context.Context, it intent, z *zip.Reader) e
 	if err != nil {
 		return err
 	}
-	if err := ro.attach(ctx, it.steps, n.Look, z); err != nil {
+	if err := ro.attach(ctx, it.steps, engine.See(n), z); err != nil {
 		return err
 	}
 	overrides, err := ro.decide(ctx, it)

@@ -15,17 +15,20 @@ import (
 )
 
 func (a *app) resumeCmd() *cobra.Command {
-	var back bool
+	var back, done, retry bool
 	c := a.withInventory(&cobra.Command{
 		Use:   "resume [RUN]",
 		Short: "Finish an interrupted run: find out what is true on the node and go on",
 		Long:  "RUN is a run's id, the beginning or end of it, or a node's name for its newest run. Goes on with the recorded plan and contents, never with the files on disk now. Without RUN it takes the newest unfinished one.",
 		Args:  exactly(0, 1, "at most one run"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.resume(c.Context(), args, back)
+			return a.resume(c.Context(), args, resuming{back, done, retry})
 		},
 	})
+	c.Flags().BoolVar(&done, "mark-done", false, "a command of which nothing tells whether it ran (exit 25) has run: go on behind it")
+	c.Flags().BoolVar(&retry, "retry", false, "run such a command again")
 	c.Flags().BoolVar(&back, "rollback", false, "roll it back instead of finishing it")
+	c.MarkFlagsMutuallyExclusive("rollback", "mark-done", "retry")
 	return c
 }
 
@@ -45,7 +48,13 @@ func (a *app) rollbackCmd() *cobra.Command {
 	return c
 }
 
-func (a *app) resume(ctx context.Context, args []string, back bool) error {
+// resuming is what an operator says about an open run, at most one of it.
+type resuming struct {
+	back        bool // undo it
+	done, retry bool // a command in doubt has run; is run again
+}
+
+func (a *app) resume(ctx context.Context, args []string, how resuming) error {
 	store, err := a.records()
 	if err != nil {
 		return err
@@ -56,8 +65,13 @@ func (a *app) resume(ctx context.Context, args []string, back bool) error {
 	}
 	may := func(r *engine.Run, _ []*engine.Run) error { return engine.MayResume(r) }
 	return a.takeUp(ctx, store, r, "resume "+r.ID, may, func(e *engine.Engine, n engine.Claimable, r *engine.Run) error {
-		if back {
+		switch {
+		case how.back:
 			return e.Rollback(ctx, n, r, me(), "asked for with resume --rollback")
+		case how.done || how.retry:
+			if err := e.Decide(r, me(), how.done); err != nil {
+				return err
+			}
 		}
 		return e.Resume(ctx, n, r, me())
 	})
@@ -207,8 +221,8 @@ func (a *app) underLock(ctx context.Context, store *journal.Store, r *engine.Run
 
 func (a *app) rolledBack(r *engine.Run) {
 	a.note("%s is as it was before run %s; other nodes are held until `hcrun ack %s --reason TEXT`", r.Node, r.ID, r.ID)
-	for _, at := range r.LeftPaths {
-		a.note("  left: %s, because others have filled it", at)
+	for _, at := range r.Left() {
+		a.note("  left: %s", at)
 	}
 }
 

@@ -73,11 +73,38 @@ func checkNote(s engine.PlannedStep) string {
 
 // summary is a change on one line.
 func summary(st Style, c engine.Change) string {
+	if c.Cmd != nil {
+		return commandSummary(st, c)
+	}
 	what := st.Good(string(c.Action()))
 	if c.Action() == engine.Remove {
 		what = st.Bad(string(c.Action()))
 	}
 	return fmt.Sprintf("%s %s  %s", what, Line(c.At), st.Dim(images(c)))
+}
+
+// commandSummary is a command on one line, and what tells that it is needed.
+func commandSummary(st Style, c engine.Change) string {
+	switch {
+	case c.Cmd.Back() && len(c.Cmd.Run) == 0:
+		return st.Warn("left, because it cannot be undone: ") + Line(c.Name())
+	case c.Cmd.Back():
+		return st.Good(string(c.Action())) + " " + Line(c.Name())
+	case len(c.Cmd.Run) == 0:
+		return st.Dim("nothing now; ") + undoOf(st, c)
+	}
+	s := st.Good(string(c.Action())) + " " + Line(c.Name())
+	if probe, ok := engine.ProbeOf(c.At); ok {
+		s += "  " + st.Dim(Line(fmt.Sprintf("%s says %s, then %s", engine.ShellWords(probe), c.Before, c.After)))
+	}
+	return s + st.Dim("; ") + undoOf(st, c)
+}
+
+func undoOf(st Style, c engine.Change) string {
+	if len(c.Cmd.Undo) == 0 {
+		return st.Warn("UNPROTECTED: it cannot be undone")
+	}
+	return st.Dim("undone with " + Line(engine.ShellWords(c.Cmd.Undo)))
 }
 
 func images(c engine.Change) string {

@@ -113,6 +113,12 @@ func (t *Text) op(e engine.Event) (subject, what string) {
 		}
 	case engine.EvSettled:
 		return subject, t.settled(e, at)
+	case engine.EvDecided:
+		words := "is run again, as " + t.by(e) + " says: "
+		if e.Op.How == engine.Marked {
+			words = "has run, as " + t.by(e) + " says: "
+		}
+		return subject, t.Style.Warn(words + Line(e.Op.Text))
 	case engine.EvChecking:
 		return subject, t.Style.Dim("checking")
 	case engine.EvSaid:
@@ -130,6 +136,9 @@ func (t *Text) op(e engine.Event) (subject, what string) {
 }
 
 func (t *Text) settled(e engine.Event, at string) string {
+	if e.Op.Text != "" {
+		return t.ran(e, Line(e.Op.Text))
+	}
 	switch {
 	case e.Op.How == engine.Left:
 		return t.Style.Warn("left " + at + ": others have filled it")
@@ -141,6 +150,29 @@ func (t *Text) settled(e engine.Event, at string) string {
 		return "undid " + at
 	}
 	return "wrote " + at
+}
+
+func (t *Text) by(e engine.Event) string {
+	if e.End == nil {
+		return "somebody"
+	}
+	return Line(e.End.User)
+}
+
+// ran is what became of a command.
+func (t *Text) ran(e engine.Event, command string) string {
+	switch e.Op.How {
+	case engine.Left:
+		return t.Style.Warn("left, because it cannot be undone: " + command)
+	case engine.Later:
+		return t.Style.Dim("when this is undone: " + command)
+	case engine.Already:
+		if e.Op.Down {
+			return t.Style.Dim("needs no undo any more: " + command)
+		}
+		return t.Style.Dim("is so already, without " + command)
+	}
+	return "ran " + command
 }
 
 func (t *Text) end(e engine.Event) (subject, what string) {
