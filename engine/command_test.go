@@ -55,7 +55,7 @@ func TestCommands(t *testing.T) {
 			}
 		}, []string{reload, enable, once}, engine.Done, "", nil},
 		"a check fails": {func(w *world) { w.oracle.Check = failing("events") },
-			[]string{reload, enable, once, "kubeadm upgrade undo", disable, reload}, engine.RolledBack, "left: ! systemctl daemon-reload: it cannot be undone", []string{"! systemctl daemon-reload"}},
+			[]string{reload, enable, once, "kubeadm upgrade undo", disable, reload}, engine.RolledBack, "master1 is as it was before run run-1, but for what cannot be undone, and was seen to be so; the next node is held\nleft: systemctl daemon-reload: it cannot be undone", []string{"! systemctl daemon-reload"}},
 		"one fails": {fails(enable), []string{reload, reload}, engine.RolledBack,
 			`["systemctl","enable","etcd-defrag.timer"] ended with status 3: no such unit`, []string{"! systemctl daemon-reload"}},
 		"one that cannot be undone fails, and so does the undo of another": {fails(reload), nil, engine.Incomplete, "no such unit", []string{"! systemctl daemon-reload"}},

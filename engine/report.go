@@ -185,7 +185,7 @@ func rolledBack(r *Run) *Problem {
 	if names := r.evidenceNames(); names != "" {
 		what.WriteString("\nevidence kept: " + names)
 	}
-	now := r.Node + " is as it was before run " + r.ID + ", and was seen to be so; the next node is held"
+	now := r.AsBefore() + ", and was seen to be so; the next node is held"
 	if len(r.LeftPaths) > 0 {
 		now += "\nleft: " + strings.Join(r.Left(), "; ")
 	}
@@ -227,7 +227,7 @@ func notDurable(r *Run, id string, err error) *Problem {
 // undecided is a command of which nothing tells whether it ran.
 func undecided(r *Run, why *UndecidedError) *Problem {
 	return &Problem{
-		Code: Operator, What: why.Error() + " on " + r.Node + ": it was about to when the run was cut off", Now: situation(r),
+		Code: Operator, What: why.Error() + " on " + r.Node + ": it was about to when the run was cut off", Now: strings.TrimSuffix(situation(r), r.doubt()),
 		Next: "look at " + r.Node + ", then hcrun resume " + r.ID + " --mark-done, if it ran, or --retry to run it again, or hcrun rollback " + r.ID, Err: why,
 	}
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
@@ -92,17 +93,22 @@ type MarkOf struct {
 func (r *Run) Left() []string {
 	var all []string
 	for _, at := range r.LeftPaths {
-		all = append(all, at+": "+WhyLeft(at))
+		if strings.HasPrefix(at, "/") {
+			all = append(all, at+": others have filled it")
+		} else {
+			all = append(all, at[len(untold):]+": it cannot be undone")
+		}
 	}
 	return all
 }
 
-// WhyLeft is why what is at a place was left on the way down.
-func WhyLeft(at string) string {
-	if strings.HasPrefix(at, "/") {
-		return "others have filled it"
+// AsBefore says that the node is as it was before the run, as far as it can be.
+func (r *Run) AsBefore() string {
+	s := r.Node + " is as it was before run " + r.ID
+	if slices.ContainsFunc(r.LeftPaths, func(at string) bool { return !strings.HasPrefix(at, "/") }) {
+		s += ", but for what cannot be undone"
 	}
-	return "it cannot be undone"
+	return s
 }
 
 // Open reports whether the run still has to be resumed or rolled back.

@@ -151,7 +151,7 @@ func TestRevertCommands(t *testing.T) {
 			undo := func(line string) engine.Command {
 				return engine.Command{Undo: []string{"sh", "-c", "cd " + d + " && " + line, "it's $0"}, Run: []string{"true"}}
 			}
-			tells := func(file string) []string { return []string{"head", "-n1", d + "/" + file} }
+			tells := func(file string) []string { return []string{"head", "-n", "1", d + "/" + file} }
 			for _, f := range []string{"on", "off"} {
 				writeFile(t, filepath.Join(d, f), f+"\n")
 			}

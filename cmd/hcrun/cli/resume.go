@@ -22,13 +22,15 @@ func (a *app) resumeCmd() *cobra.Command {
 		Long:  "RUN is a run's id, the beginning or end of it, or a node's name for its newest run. Goes on with the recorded plan and contents, never with the files on disk now. Without RUN it takes the newest unfinished one.",
 		Args:  exactly(0, 1, "at most one run"),
 		RunE: func(c *cobra.Command, args []string) error {
+			if back && (done || retry) || done && retry {
+				return usage("--rollback, --mark-done and --retry are three ways to go on; name one")
+			}
 			return a.resume(c.Context(), args, resuming{back, done, retry})
 		},
 	})
 	c.Flags().BoolVar(&done, "mark-done", false, "a command of which nothing tells whether it ran (exit 25) has run: go on behind it")
 	c.Flags().BoolVar(&retry, "retry", false, "run such a command again")
 	c.Flags().BoolVar(&back, "rollback", false, "roll it back instead of finishing it")
-	c.MarkFlagsMutuallyExclusive("rollback", "mark-done", "retry")
 	return c
 }
 
@@ -220,7 +222,7 @@ func (a *app) underLock(ctx context.Context, store *journal.Store, r *engine.Run
 }
 
 func (a *app) rolledBack(r *engine.Run) {
-	a.note("%s is as it was before run %s; other nodes are held until `hcrun ack %s --reason TEXT`", r.Node, r.ID, r.ID)
+	a.note("%s; other nodes are held until `hcrun ack %s --reason TEXT`", r.AsBefore(), r.ID)
 	for _, at := range r.Left() {
 		a.note("  left: %s", at)
 	}
