@@ -101,6 +101,19 @@ func revertScript(run string, ways []wayBack, labels bool) []byte {
 	return []byte(strings.Replace(text, "#list#\n", list.String(), 1))
 }
 
+// Copy is what the node has kept of the i-th path of a run; see engine.Claimable. Of what was empty, and of what others
+// write, it keeps nothing.
+func (n *Node) Copy(ctx context.Context, run string, i int) (c engine.Content, err error) {
+	if !runPattern.MatchString(run) {
+		return c, fmt.Errorf("%q cannot be the name of a run", run)
+	}
+	got, err := n.Look(ctx, n.config.keep()+"/undo/"+run+"/"+itoa(i))
+	if err != nil || got[0].Kind != engine.File {
+		return c, err
+	}
+	return got[0].Content, nil
+}
+
 // Switch reads what became of a switch; see engine.Claimable.
 func (n *Node) Switch(ctx context.Context, run string) (s engine.Switch, err error) {
 	if !runPattern.MatchString(run) {
