@@ -65,13 +65,27 @@ func waysBack(all []engine.Restore) ([]wayBack, error) {
 	return ways, nil
 }
 
-// needed are the worker's words for the copies to make, and for the room that the run itself will take.
+// needed are the worker's words for what must not be immutable, for the copies to make, and for the room that the run
+// itself will take.
 func needed(ways []wayBack, labels bool) []string {
 	var words []string
 	room, copied := map[string]int64{}, map[string]bool{}
 	var dirs []string
+	asked := map[string]bool{}
+	free := func(at string) {
+		if !asked[at] {
+			asked[at] = true
+			words = append(words, "free", at, "-")
+		}
+	}
 	for _, w := range ways {
 		dir := path.Dir(w.change.At)
+		if w.change.After.Kind != engine.Absent {
+			free(w.change.At)
+		}
+		if w.how != "meta" {
+			free(dir)
+		}
 		if _, known := room[dir]; !known {
 			dirs = append(dirs, dir)
 		}
