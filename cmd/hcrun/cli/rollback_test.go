@@ -147,6 +147,9 @@ func TestRollbackFromTheNode(t *testing.T) {
 					t.Errorf("it does not say %q:\n%s", s, out)
 				}
 			}
+			if blobs, err := filepath.Glob(filepath.Join(b.state, "runs", "*.blobs", "*")); err != nil || len(blobs) > 0 {
+				t.Errorf("the copies of the node are kept here as %q, %v", blobs, err)
+			}
 			want := map[bool]string{false: before, true: landed}[c.spoil]
 			if after := b.digest("master1"); after != want {
 				t.Errorf("the node is not as it should be:\n%s\n%s", difference(want, after), out)
