@@ -70,7 +70,8 @@ theirs() { x=; [ ! -e "$1/claim" ] || x=$(cut -c 1-4000 "$1/claim" | { IFS= read
   o=$(printf %s "$x" | wc -c); say 74 $((o)) -; printf %s "$x" >&4; }
 # claim KEEP TOKEN OVER RUN, with the text: replaces the claim OVER; no switch but that of the run fires from then
 # on. release KEEP TOKEN RUN HOW: confirms the switch of the run and gives the claim up; what was sent is a line of
-# the ledger before, and what dead workers have left where the run writes goes. HOW is what becomes of the copies: "landed" (those of earlier runs go), "kept" or "gone".
+# the ledger before, and what dead workers have left where the run writes is gone. HOW is what becomes of the copies:
+# "landed" (those of earlier runs go), "kept" or "gone".
 claim() { st=75 e= t=
   if keep "$1" && ours . "$3"; then
     t=./.hcrun-$n-$$ want=$((${#2}+1+plen))
