@@ -155,7 +155,7 @@ func TestApplyEnds(t *testing.T) {
 		"rollback: pod does not come": {first: func(w *world) { w.oracle.Check = stuck("events", "pod") }, code: engine.Incomplete, state: engine.Unfinished, puts: 6, says: "could not prove that the node works again"},
 		"rollback: no mark for pod":   {first: func(w *world) { w.oracle.Check = failing("events"); w.oracle.Mark = stuckMark("pod") }, code: engine.Incomplete, state: engine.Unfinished, puts: 6, says: "crictl is gone"},
 		"blob lost":                   {opened: func(w *world) { w.node.Journal = nil; w.journal.Forget(engine.Bytes([]byte("new"))) }, code: engine.Corrupt, state: engine.Applying, puts: 4, says: "hcrun journal verify"},
-		"blob lost, down":             {opened: func(w *world) { w.node.Journal = nil; w.journal.Forget(engine.Bytes([]byte("old policy"))) }, first: checking("events", &engine.Failed{Why: "no"}), code: engine.Incomplete, state: engine.Unfinished, puts: 9},
+		"blob lost, down":             {opened: func(w *world) { w.node.Journal = nil; w.journal.Forget(engine.Bytes([]byte("old policy"))) }, first: checking("events", &engine.Failed{Why: "no"}), code: engine.RolledBack, state: engine.RolledBk, puts: 10},
 		"peer well":                   {first: peer(nil), code: engine.Done, state: engine.Landed, puts: 5},
 		"peer cannot be reached":      {first: peer(errors.New("no route")), code: engine.Held, state: engine.Untouched, says: "no route"},
 		"peer not well":               {first: func(w *world) { peer(nil)(w); checking("well", &engine.Failed{Why: "503"})(w) }, code: engine.Held, state: engine.Untouched, says: "gate check.well on master2: 503"},

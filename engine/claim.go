@@ -84,6 +84,9 @@ type Claimable interface {
 	Claim(ctx context.Context, c, over Claim) (WritableNode, error)
 	// Switch reads what became of the switch that was armed for a run.
 	Switch(ctx context.Context, run string) (Switch, error)
+	// Copy is what the node has kept of the i-th path that a run's switch was armed with, the zero Content where it has
+	// kept nothing. It is what lies there now: whether it is what was there before the run, its hash tells.
+	Copy(ctx context.Context, run string, i int) (Content, error)
 	// Ledger reads what the node has on record. An error of code Corrupt is a record that makes no sense.
 	Ledger(ctx context.Context) (Ledger, error)
 }

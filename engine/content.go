@@ -93,6 +93,17 @@ func (c Content) Read(ctx context.Context, max int64) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
+// check reads all bytes and returns nil when they are those that the hash promises.
+func (c Content) check(ctx context.Context) error {
+	r, err := c.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = io.Copy(io.Discard, r)
+	return err
+}
+
 // ErrChanged is what reading a content ends with when the bytes are not those that its hash promises.
 var ErrChanged = errors.New("the bytes have changed or were cut")
 

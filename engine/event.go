@@ -38,7 +38,7 @@ const (
 	EvDecided    EventKind = "decided"     // an operator says whether a command in doubt ran
 	EvSettled    EventKind = "settled"     // the write is acknowledged, or was there already
 	EvChecking   EventKind = "checking"    // a check begins
-	EvSaid       EventKind = "said"        // what a check sees while it waits
+	EvSaid       EventKind = "said"        // what a check sees while it waits; with a path, that the copy on the node was taken
 	EvChecked    EventKind = "checked"     // proven
 	EvFailed     EventKind = "failed"      // disproven, drifted, or not to be done
 	EvEvidence   EventKind = "evidence"    // kept for the operator, before the failure that it belongs to

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -151,7 +152,10 @@ func (p *passage) descend(ctx context.Context) error {
 
 // undo undoes one change.
 func (p *passage) undo(ctx context.Context, op Op) error {
-	c := p.r.change(op).Inverse()
+	c, err := p.whole(ctx, op, p.r.change(op).Inverse())
+	if err != nil {
+		return err
+	}
 	if err := p.remark(ctx, op, c); err != nil {
 		return err
 	}
@@ -182,6 +186,32 @@ func (p *passage) undo(ctx context.Context, op Op) error {
 	return p.incomplete(unknown(p.r, "restore "+c.At, w.err))
 }
 
+// whole is c, which undoes op, with bytes that can be had. Where the journal does not have those that stood there before
+// the run, the node may: its copy is taken when it is the same by hash and size, and that goes on record. Where it is not,
+// c is as it was, and whoever needs its bytes says that they are gone.
+func (p *passage) whole(ctx context.Context, op Op, c Change) (Change, error) {
+	if c.After.Kind != File || c.After.AnyContent {
+		return c, nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	lost := c.After.Content.check(ctx)
+	i := slices.IndexFunc(Restores(p.r.Steps), func(r Restore) bool { return r.At == c.At && r.Before.Content.Same(c.After.Content) })
+	if lost == nil || i < 0 {
+		return c, nil
+	}
+	kept, err := p.n.Copy(ctx, p.r.ID, i)
+	switch {
+	case err != nil && isLost(err):
+		return c, p.incomplete(unknown(p.r, "read what "+p.r.Node+" has kept of "+c.At, err))
+	case err != nil || !kept.Same(c.After.Content):
+		return c, nil
+	}
+	c.After.Content = kept
+	e := p.op(op)
+	e.Path, e.Text = c.At, fmt.Sprintf("the journal no longer has what was at %s (%v): it is taken from the copy on %s", c.At, lost, p.r.Node)
+	return c, p.record(p.r, Event{Kind: EvSaid, Op: e})
+}
+
 // remark takes fresh marks of the checks that are to run after c, which undoes op. When a mark cannot
 // be taken the change is undone all the same: a broken manifest matters more than its proof.
 func (p *passage) remark(ctx context.Context, op Op, c Change) error {
@@ -195,6 +225,9 @@ func (p *passage) remark(ctx context.Context, op Op, c Change) error {
 	got, err := lookAt(context.WithoutCancel(ctx), p.n, c.At)
 	if err != nil {
 		return p.incomplete(unknown(p.r, "restore "+c.At, err))
+	}
+	if c.Before.Matches(got) && !c.Before.AnyContent {
+		c.Before.Content = got.Content // the same bytes, and those of the journal may be gone
 	}
 	for _, i := range steps {
 		check := Op{i, len(p.r.Steps[i].Changes)}

@@ -98,11 +98,14 @@ var ofJournal = []fault{
 		engine/journal: TestADiskThatFailsPoisonsTheJournal/blob: rename
 		engine/journal: TestAStateFolderThatCannotBeMade
 		engine: TestJournalFails`},
-	{id: "J11", promise: "P14", what: "The kept bytes of a file are gone or are others.", exit: "22, 31", tests: `
+	{id: "J11", promise: "P14", what: "The kept bytes of a file are gone or are others.", exit: "0, 21, 22, 31", tests: `
+		engine: TestCopyOnTheNode
+		cmd/hcrun/cli: TestRollbackFromTheNode/copies
+		cmd/hcrun/cli: TestRollbackFromTheNode/altered copies
 		engine: TestApplyEnds/blob lost
 		engine: TestApplyEnds/blob lost, down
 		engine/journal: TestBlobsAreVerifiedWhenTheyAreRead
-		cmd/hcrun/cli: TestDamage`, but: "a rollback with the copy that the node has; that is not built"},
+		cmd/hcrun/cli: TestDamage`},
 	{id: "J12", promise: "P14", what: "A newer version wrote the journal.", exit: "31", tests: `
 		engine/journal: TestDamageIsNamed/a newer version
 		engine/journal: TestDamageIsNamed/a newer torn tail`},

@@ -94,7 +94,9 @@ var ofFiles = []fault{
 		engine/sshnode: TestSshdFull
 		engine: TestApplyEnds/rollback: put refused`},
 	{id: "N7", promise: "P6", what: "The file or its folder is immutable or append-only.", exit: "42", tests: `
-		engine/sshnode: TestImmutable`, but: "a look for it before the switch is armed; that is not built"},
+		engine/sshnode: TestArmImmutable
+		engine/sshnode: TestArmWithoutAttributes/immutable
+		engine/sshnode: TestImmutable`},
 	{id: "N8", promise: "P8", what: "The power goes, after any step of a write.", tests: `
 		engine/sshnode: TestPowerCut
 		engine/sshnode: TestPowerCutFinds`},
@@ -138,6 +140,7 @@ var ofFiles = []fault{
 		engine/sshnode: TestSomebodyElse/a link appeared`},
 	{id: "N21", promise: "P19", what: "A dead run has left an unfinished file, or somebody laid a link by its name.", exit: "0", tests: `
 		engine/sshnode: TestSweep
+		engine/sshnode: TestKilledInAPayload
 		engine/sshnode: TestLinkInPlaceOfTheTemp`, but: "the status of the refusal that the link ends in"},
 	{id: "N23", promise: "P3", what: "The file is setuid, or carries capabilities.", exit: "42", tests: `
 		tasks: TestTasksRefuseWhatTheyCannotReplace/set-uid

@@ -28,7 +28,7 @@ var ofWorker = []sabotage{
 	{
 		name: "symbolic link on the way", promise: "P6", removed: "A directory that is reached through a symbolic link is refused.",
 		file: worker, pkg: "engine/sshnode", test: "TestRefusals",
-		old: `it is $(pwd -P)"; return; }`, new: `it is $(pwd -P)"; }`,
+		old: `it is $(pwd -P)"; return 1; }`, new: `it is $(pwd -P)"; }`,
 	},
 	{
 		name: "directory that everybody can write", promise: "P6", removed: "No directory on the way may be one in which everybody can rename.",
@@ -139,6 +139,16 @@ var ofWorker = []sabotage{
 		name: "what a dead worker left", promise: "P19", removed: "A later write clears away what a dead worker has left.",
 		file: worker, pkg: "engine/sshnode", test: "TestSweep",
 		old: "sweep; t=./.hcrun-$n-$$;", new: "t=./.hcrun-$n-$$;",
+	},
+	{
+		name: "what a dead worker left in a run's folder", promise: "P19", removed: "A run that ends clears away what a dead worker has left where it wrote, though nothing more is written there.",
+		file: worker, pkg: "engine/sshnode", test: "TestKilledInAPayload/undone",
+		old: `{ /bin/sh "undo/$3/revert.sh" sweep 3<&- 4>&-; forget "$3" "$4"; }`, new: `forget "$3" "$4"`,
+	},
+	{
+		name: "what a dead worker left in a folder that goes", promise: "P19", removed: "A folder is not taken for one that others have filled because a dead worker has left something in it.",
+		file: worker, pkg: "engine/sshnode", test: "TestKilledInAPayload/its_folder_is_removed",
+		old: `( enter "${d%/}/${f#./}" && sweep ); p=1; try rmdir`, new: "p=1; try rmdir",
 	},
 	{
 		name: "what a living worker needs", promise: "P19", removed: "What a living worker is about to use is left alone.",

@@ -93,6 +93,11 @@ var ofSwitch = []sabotage{
 		old: "[ $(($2*$3)) -gt $(($1+65536)) ] ||", new: ": ||",
 	},
 	{
+		name: "what nobody can change", promise: "P6", removed: "A file or folder that is immutable or append-only is found before anything is written.",
+		file: worker, pkg: "engine/sshnode", test: "TestArmWithoutAttributes/immutable",
+		old: `free) free "$2";;`, new: "free) :;;",
+	},
+	{
 		name: "sync of the copies", promise: "P13", removed: "The copies are on the disk before the switch is there.",
 		file: worker, pkg: "engine/sshnode", test: "TestSwitchOrder/arm",
 		old: `"$q/$1" && try sync "$q/$1" || return`, new: `"$q/$1" || return`,

@@ -117,6 +117,38 @@ func switchCases() []testCase {
 				b.Errorf("it is held by %+v", l.Claim)
 			}
 		}},
+		{"what was there before a run can be read from the node", func(b bench) {
+			b.must(b.g.WriteFile(b.at("f"), []byte("old"), 0o600))
+			all := []engine.Change{
+				b.change("made", absent(), b.file("x", 0o600)),
+				b.change("f", b.file("old", 0o600), b.file("new", 0o600)),
+			}
+			run := b.armed(time.Hour, all...)
+			b.puts(all...)
+			copies := func(what string, run string, want ...engine.Content) {
+				b.Helper()
+				for i, w := range want {
+					if got, err := b.c.Copy(b.Context(), run, i); err != nil || !got.Same(w) {
+						b.Errorf("%s, number %d: %s, %v; want %s", what, i, got, err, w)
+					}
+				}
+			}
+			was := all[1].Before.Content
+			copies("armed", run, was, engine.Content{}, engine.Content{})
+			copies("of another run", "run-2", engine.Content{})
+			b.must(b.n.Release(b.Context(), &engine.Outcome{Run: run, State: engine.Landed}))
+			copies("landed", run, was)
+			got, err := b.c.Copy(b.Context(), run, 0)
+			b.must(err)
+			if text, err := got.Read(b.Context(), 10); err != nil || string(text) != "old" {
+				b.Errorf("it says %q: %v", text, err)
+			}
+			b.n, err = b.c.Claim(b.Context(), engine.Claim{Run: run, Holder: engine.Holder{Store: "s"}}, engine.Claim{})
+			b.must(err)
+			b.puts(all[1].Inverse(), all[0].Inverse())
+			b.must(b.n.Release(b.Context(), &engine.Outcome{Run: run, State: engine.RolledBk}))
+			copies("undone", run, engine.Content{})
+		}},
 		{"a switch leaves what is not the run's", func(b bench) {
 			b.must(b.g.WriteFile(b.at("a"), []byte("old"), 0o600))
 			b.must(b.g.WriteFile(b.at("b"), []byte("old"), 0o600))

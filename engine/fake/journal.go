@@ -114,6 +114,13 @@ func (j *Journal) Forget(c engine.Content) {
 	delete(j.blobs, c.Hash())
 }
 
+// Spoil has a blob hold other bytes than it is named for.
+func (j *Journal) Spoil(c engine.Content, data string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.blobs[c.Hash()] = []byte(data)
+}
+
 // Has reports whether the content is kept.
 func (j *Journal) Has(c engine.Content) bool {
 	j.mu.Lock()

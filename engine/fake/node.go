@@ -40,6 +40,8 @@ type Node struct {
 	// OnClaim, when set, is asked before a claim, a release, or an arming ("claim", "release", "arm"), and can
 	// fail it.
 	OnClaim func(what string) error
+	// OnCopy, when set, is asked before a copy is read, and can fail it.
+	OnCopy func() error
 
 	name       string
 	ledger     engine.Ledger

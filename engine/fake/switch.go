@@ -69,6 +69,32 @@ func (n *Node) Switch(ctx context.Context, run string) (engine.Switch, error) {
 	return engine.Switch{State: d.state, Left: slices.Clone(d.left), Over: true}, ctx.Err()
 }
 
+// Copy implements engine.Claimable.
+func (n *Node) Copy(ctx context.Context, run string, i int) (engine.Content, error) {
+	n.Fuse.burn("before copy")
+	if n.OnCopy != nil {
+		if err := n.OnCopy(); err != nil {
+			return engine.Content{}, err
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	d := n.switches[run]
+	if d == nil || i < 0 || i >= len(d.all) || d.all[i].Before.AnyContent || d.kept[d.all[i].At].kind != engine.File {
+		return engine.Content{}, ctx.Err()
+	}
+	return engine.Bytes([]byte(d.kept[d.all[i].At].data)), ctx.Err()
+}
+
+// Spoil has somebody write into the copy that the node has of what was at a path before a run.
+func (n *Node) Spoil(run, at, data string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	e := n.switches[run].kept[at]
+	e.data = data
+	n.switches[run].kept[at] = e
+}
+
 // decideOthers confirms what other runs have armed: whoever holds the node answers for it. The caller has the lock.
 func (n *Node) decideOthers(run string) {
 	for name := range n.switches {

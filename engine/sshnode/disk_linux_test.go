@@ -83,6 +83,94 @@ func TestImmutable(t *testing.T) {
 	}
 }
 
+// TestArmImmutable: what nobody can change is found before anything is written, on every shell; nothing is armed then.
+func TestArmImmutable(t *testing.T) {
+	old := file("old", 0o644)
+	for name, c := range map[string]struct {
+		flag, of string
+		change   func(d string) engine.Change
+		says     string // behind the path, "" when it is armed
+	}{
+		"no flag":                   {"-i", "/f", func(d string) engine.Change { return ways(d)[0] }, ""},
+		"another flag":              {"+d", "/f", func(d string) engine.Change { return ways(d)[0] }, ""},
+		"immutable file":            {"+i", "/f", func(d string) engine.Change { return ways(d)[0] }, "/f is immutable (attribute i"},
+		"immutable file, its mode":  {"+i", "/f", func(d string) engine.Change { return ways(d)[1] }, "/f is immutable (attribute i"},
+		"append-only file, removed": {"+a", "/f", func(d string) engine.Change { return ways(d)[2] }, "/f is append-only (attribute a"},
+		"append-only log, its mode": {"+a", "/f", func(d string) engine.Change {
+			return engine.Change{At: d + "/f", Before: anyFile(0o644), After: anyFile(0o600)}
+		}, "/f is append-only (attribute a"},
+		"immutable folder": {"+i", "/sub", func(d string) engine.Change { return engine.Change{At: d + "/sub/new", Before: absent, After: old} }, "/sub is immutable (attribute i"},
+		"append-only folder": {"+a", "/sub", func(d string) engine.Change {
+			return engine.Change{At: d + "/sub/new", Before: absent, After: dir(0o700)}
+		}, "/sub is append-only (attribute a"},
+		"folder that is immutable, its mode": {"+i", "/sub", func(d string) engine.Change {
+			return engine.Change{At: d + "/sub", Before: dir(0o755), After: dir(0o700)}
+		}, "/sub is immutable (attribute i"},
+		"folder of an append-only one, meta": {"+a", "", func(d string) engine.Change {
+			return engine.Change{At: d + "/sub", Before: dir(0o755), After: dir(0o700)}
+		}, ""},
+		"log in an append-only folder, meta": {"+a", "", func(d string) engine.Change {
+			return engine.Change{At: d + "/f", Before: anyFile(0o644), After: anyFile(0o600)}
+		}, ""},
+		"folder that is made in an immutable": {"+i", "/sub", func(d string) engine.Change { return engine.Change{At: d + "/sub/a/b", Before: absent, After: old} }, ""}, // no such folder: the write says it
+	} {
+		t.Run(name, func(t *testing.T) {
+			for shell, argv := range shells(t) {
+				t.Run(shell, func(t *testing.T) {
+					n, d := serve(t, &server{shell: argv}).dial(t), folder(t)
+					lay(t, d+"/f", "old", old)
+					lay(t, d+"/sub", "", dir(0o755))
+					if _, err := exec.LookPath("lsattr"); err != nil {
+						missing(t, "lsattr")
+					}
+					if out, err := exec.Command("chattr", c.flag, d+c.of).CombinedOutput(); err != nil {
+						missing(t, "file system with such flags: "+string(out))
+					}
+					t.Cleanup(func() { exec.Command("chattr", "-ia", d+c.of).Run() })
+					_, err := n.Arm(t.Context(), time.Hour, restores([]engine.Change{c.change(d)}))
+					state, want := must(n.Switch(t.Context(), n.run)).State, engine.Armed
+					if c.says != "" {
+						want = engine.NoSwitch
+					}
+					if state != want || (err == nil) != (c.says == "") || err != nil && (engine.CodeOf(err) != engine.Preflight || !strings.Contains(err.Error(), d+c.says)) {
+						t.Errorf("%q: %v; want %q", state, err, c.says)
+					}
+					if c.says != "" && names(t, n.config.keep()+"/undo") != "" {
+						t.Errorf("left: %s", names(t, n.config.keep()+"/undo"))
+					}
+				})
+			}
+		})
+	}
+}
+
+// TestArmWithoutAttributes: where there is no lsattr, or it says nothing that can be understood, a switch is armed.
+func TestArmWithoutAttributes(t *testing.T) {
+	for name, c := range map[string]struct {
+		lsattr string
+		says   string
+	}{
+		"is not there":             {"exit 127", ""},
+		"no such thing here":       {"echo 'lsattr: Operation not supported While reading flags on '\"$2\" >&2; exit 1", ""},
+		"says an error and says 0": {"echo 'lsattr: Inappropriate ioctl for device'", ""},
+		"says nothing":             {"", ""},
+		"busybox":                  {"echo '------------------- '\"$2\"", ""},
+		"other letters":            {"echo '--S-----A--I--e----- '\"$2\"", ""},
+		"immutable":                {"echo '----i--------------- '\"$2\"", "is immutable"},
+		"both":                     {"echo '----ia-------------- '\"$2\"", "is immutable"},
+		"append-only":              {"echo '-----a--------------- '\"$2\"", "is append-only"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, d := serve(t, &server{env: tools(t, map[string]string{"lsattr": c.lsattr + "\n"})}).dial(t), folder(t)
+			lay(t, d+"/f", "old", file("", 0o644))
+			_, err := n.Arm(t.Context(), time.Hour, restores(ways(d)[:1]))
+			if (err == nil) != (c.says == "") || err != nil && (engine.CodeOf(err) != engine.Preflight || !strings.Contains(err.Error(), d+"/f "+c.says)) {
+				t.Errorf("%v; want %q", err, c.says)
+			}
+		})
+	}
+}
+
 // TestMountPoint: a file that is a mount point of its own can be neither replaced nor removed.
 func TestMountPoint(t *testing.T) {
 	n := serve(t, &server{}).dial(t)

@@ -28,13 +28,18 @@ lock() { e=$( ( : >>"$1/lock" ) 2>&1 ) || return
   until flock -n 9; do i=$((i+1)); [ $i -le 20 ] || { st=73 e="another process of hcrun is writing"; return 1; }; sleep 1; done; }
 unlock() { exec 9>&-; }
 
+# enter DIR: goes there, by no symbolic link.
+enter() { d=$1
+  if ! cd -P "$d"; then try ls -d "$d/." && e="cannot enter the directory"; return 1; fi
+  [ "$(pwd -P)" = "$d" ] || { st=79 e="the directory is reached through a symbolic link: it is $(pwd -P)"; return 1; }
+  safe; }
+
 # place DIR NAME HOW BEFORE AFTER MODE OWNER LABEL OLDMODE OLDOWNER: BEFORE and AFTER are patterns for what see finds.
 # st is 0 when it was done, 75 when nothing has changed unless p says that it was begun, 77 when something else is
 # there, 78 when it is not empty, 79 when it is refused for safety; e says why.
-place() { d=$1 f=./$2 how=$3 b=$4 a=$5 m=$6 o=$7 l=$8; shift 8
-  if ! cd -P "$d"; then try ls -d "$d/." && e="cannot enter the directory"; return; fi
-  [ "$(pwd -P)" = "$d" ] || { st=79 e="the directory is reached through a symbolic link: it is $(pwd -P)"; return; }
-  safe || return
+place() { f=./$2 how=$3 b=$4 a=$5 m=$6 o=$7 l=$8
+  enter "$1" || return
+  shift 8
   sweep; t=./.hcrun-$n-$$; untemp; t=./.hcrun-$n-$$
   see "$f" || { e=$s; return; }
   case $s in
@@ -49,7 +54,7 @@ place() { d=$1 f=./$2 how=$3 b=$4 a=$5 m=$6 o=$7 l=$8; shift 8
     p=1; try mv -nT "$t" "$f" || return; [ ! -e "$t" ] || return; t=; try sync "$f";;
   meta) p=1; { [ "$o" = "$2" ] || try chown "$o" "$f"; } && try chmod "$m" "$f" && label "$f" && try sync "$f" ||
     { chown "$2" "$f"; chmod "$1" "$f"; false; };;
-  rmdir) p=1; try rmdir "$f" || { case $e in *'ot empty'*) st=78;; esac; false; };;
+  rmdir) ( enter "${d%/}/${f#./}" && sweep ); p=1; try rmdir "$f" || { case $e in *'ot empty'*) st=78;; esac; false; };;
   drop|dropany) drop;;
   esac || return
   try sync . || return

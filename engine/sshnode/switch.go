@@ -87,16 +87,30 @@ func waysBack(all []engine.Restore) ([]wayBack, error) {
 	return ways, nil
 }
 
-// needed are the worker's words for the copies to make, and for the room that the run itself will take.
+// needed are the worker's words for what must not be immutable, for the copies to make, and for the room that the run
+// itself will take.
 func needed(ways []wayBack, labels bool) []string {
 	var words []string
 	room, copied := map[string]int64{}, map[string]bool{}
 	var dirs []string
+	asked := map[string]bool{}
+	free := func(at string) {
+		if !asked[at] {
+			asked[at] = true
+			words = append(words, "free", at, "-")
+		}
+	}
 	for _, w := range ways {
 		if w.undo != nil {
 			continue
 		}
 		dir := path.Dir(w.change.At)
+		if w.change.After.Kind != engine.Absent {
+			free(w.change.At)
+		}
+		if w.how != "meta" {
+			free(dir)
+		}
 		if _, known := room[dir]; !known {
 			dirs = append(dirs, dir)
 		}
@@ -124,6 +138,19 @@ func revertScript(run string, ways []wayBack, labels bool) []byte {
 	}
 	text := strings.ReplaceAll(withFiles(revertSource), "#run#", run)
 	return []byte(strings.Replace(text, "#list#\n", list.String(), 1))
+}
+
+// Copy is what the node has kept of the i-th path of a run; see engine.Claimable. Of what was empty, and of what others
+// write, it keeps nothing.
+func (n *Node) Copy(ctx context.Context, run string, i int) (c engine.Content, err error) {
+	if !runPattern.MatchString(run) {
+		return c, fmt.Errorf("%q cannot be the name of a run", run)
+	}
+	got, err := n.Look(ctx, n.config.keep()+"/undo/"+run+"/"+itoa(i))
+	if err != nil || got[0].Kind != engine.File {
+		return c, err
+	}
+	return got[0].Content, nil
 }
 
 // Switch reads what became of a switch; see engine.Claimable.

@@ -65,9 +65,7 @@ execute() { st=75 e= k=$1 tok=$2; shift 2
 # keep KEEP: goes into that folder, which nobody else can read or write, and takes its lock.
 keep() { d=$1
   [ -d "$d" ] || try mkdir -m 0700 "$d" && try sync "${d%/*}/" || return
-  if ! cd -P "$d"; then try ls -d "$d/." && e="cannot enter the directory"; return 1; fi
-  [ "$(pwd -P)" = "$d" ] || { st=79 e="the directory is reached through a symbolic link: it is $(pwd -P)"; return 1; }
-  safe || return
+  enter "$d" || return
   x=$(stat -c '%u %a' .); [ "$x" = "$me 700" ] || { st=79 e="must be a directory of mode 0700 that belongs to $me; it is $x"; return 1; }
   lock "$d" && sweep; }
 # ours KEEP TOKEN: the claim has that token; "-" is none.
@@ -77,7 +75,8 @@ theirs() { x=; [ ! -e "$1/claim" ] || x=$(cut -c 1-4000 "$1/claim" | { IFS= read
   o=$(printf %s "$x" | wc -c); say 74 $((o)) -; printf %s "$x" >&4; }
 # claim KEEP TOKEN OVER RUN, with the text: replaces the claim OVER; no switch but that of the run fires from then
 # on. release KEEP TOKEN RUN HOW: confirms the switch of the run and gives the claim up; what was sent is a line of
-# the ledger before. HOW is what becomes of the copies: "landed" (those of earlier runs go), "kept" or "gone".
+# the ledger before, and what dead workers have left where the run writes is gone. HOW is what becomes of the copies:
+# "landed" (those of earlier runs go), "kept" or "gone".
 claim() { st=75 e= t=
   if keep "$1" && ours . "$3"; then
     t=./.hcrun-$n-$$ want=$((${#2}+1+plen))
@@ -86,7 +85,8 @@ claim() { st=75 e= t=
       try sync . && ours . "$2" && others "$4" && st=0 e=done; fi
   over "$1"; }
 release() { st=75 e= t=
-  if keep "$1" && ours . "$2" && confirm "$3" "$4" && { [ "$plen" = 0 ] || note; } && forget "$3" "$4"; then
+  if keep "$1" && ours . "$2" && confirm "$3" "$4" && { [ "$plen" = 0 ] || note; } &&
+    { /bin/sh "undo/$3/revert.sh" sweep 3<&- 4>&-; forget "$3" "$4"; }; then
     try rm -f claim && try sync . && st=0 e=done; fi
   over "$1"; }
 note() { t=./.hcrun-$n-$$ want=$plen
@@ -116,20 +116,25 @@ forget() { case $2 in
   gone) nounit "$1"; try rm -rf "undo/$1";;
   landed) set +f; for q in undo/* undo/.new; do [ "$q" = "undo/$1" ] || rm -rf "$q"; done; set -f;; esac; }
 
-# arm KEEP TOKEN RUN SECONDS WEAK and, three words each, "room DIR BYTES" or "N PATH PATTERN" for a copy; with
-# revert.sh. WEAK is "weak" where a machine without systemd will do. Answers "strong" or "weak".
+# arm KEEP TOKEN RUN SECONDS WEAK and, three words each, "free PATH -", "room DIR BYTES" or "N PATH PATTERN" for
+# a copy; with revert.sh. WEAK is "weak" where a machine without systemd will do. Answers "strong" or "weak".
 arm() { st=75 e= t= g= new= k=$1 u=$1/undo tok=$2 run=$3 secs=$4 weak=$5 r=$1/undo/$3; shift 5
   if keep "$k" && ours . "$tok" && { [ -d "$r" ] || copies "$@"; } && again && putoff && await; then st=0 e=$g
   elif [ -n "$new" ]; then nounit "$run"; rm -rf "$r" "$u/.new"; fi
   over "$k"; }
 copies() { q=$u/.new; rm -rf "$q"; { [ -d "$u" ] || { try mkdir -m 0700 "$u" && try sync .; }; } && try mkdir -m 0700 "$q" || return
   new=1; while [ $# -gt 0 ]; do
-    case $1 in room) room "$2" "$3";; *) copy "$@";; esac || return
+    case $1 in free) free "$2";; room) room "$2" "$3";; *) copy "$@";; esac || return
     shift 3; done
   want=$plen t=$q/revert.sh; e=$(exec 9>&-; pay | pour "$t"); x=$?; plen=0
   [ $x = 0 ] && whole $want && t= &&
     e=$( { echo confirmed >"$q/confirmed" && echo fired >"$q/fired" && cat /proc/sys/kernel/random/boot_id >"$q/boot"; } 2>&1 ) &&
     try sync "$q/revert.sh" "$q/confirmed" "$q/fired" "$q/boot" "$q" && try mv -nT "$q" "$r" && [ ! -e "$q" ] && try sync "$u"; }
+# free PATH: no attribute of it keeps everybody from changing it, as far as the node can tell.
+free() { x=$(lsattr -d "$1"); x=${x%% *}; case $x in
+  *[!A-Za-z-]*) ;;
+  *i*) e="$1 is immutable (attribute i, see lsattr)"; return 1;;
+  *a*) e="$1 is append-only (attribute a, see lsattr)"; return 1;; esac; }
 # room DIR BYTES: what is to be written fits there, as far as the node can tell.
 room() { y=$1; while [ ! -d "$y" ]; do y=${y%/*}; y=${y:-/}; done
   x=$(stat -f -c '%a %S %c %d' "$y") && case $x in *[!0-9\ ]*) ;; *)

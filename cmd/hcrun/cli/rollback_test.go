@@ -95,3 +95,65 @@ task "assert" "impossible" {
 	}
 	return path
 }
+
+// TestRollbackFromTheNode has every content go that a run keeps beside its journal: what stood there before comes from
+// the copies on the node, byte for byte. A copy that is not what was there is not taken.
+func TestRollbackFromTheNode(t *testing.T) {
+	needLab(t)
+	hcrun := binary(t)
+	for name, c := range map[string]struct {
+		spoil bool
+		code  int
+		says  []string
+	}{
+		"copies":         {false, 0, []string{"kube-apiserver.yaml (", "it is taken from the copy on master1", "is as it was before run"}},
+		"altered copies": {true, 22, []string{"the journal no longer has what is to stand at", "hcrun journal verify"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, hcrun)
+			b.up()
+			before := b.digest("master1")
+			b.must(0, b.apply("master1")...)
+			landed := b.digest("master1")
+			blobs, err := filepath.Glob(filepath.Join(b.state, "runs", "*.blobs", "*"))
+			if err != nil || len(blobs) == 0 {
+				t.Fatalf("%q, %v", blobs, err)
+			}
+			for _, blob := range blobs {
+				if err := os.Remove(blob); err != nil {
+					t.Fatal(err)
+				}
+			}
+			copies, err := filepath.Glob(filepath.Join(b.root("master1"), "var/lib/hcrun/undo/*/[0-9]*"))
+			if err != nil || len(copies) == 0 {
+				t.Fatalf("%q, %v", copies, err)
+			}
+			for _, copy := range copies {
+				text, err := os.ReadFile(copy)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if c.spoil {
+					text[len(text)-1] ^= 1
+				}
+				if err := os.WriteFile(copy, text, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			out := b.must(c.code, "rollback", "--yes")
+			for _, s := range c.says {
+				if !strings.Contains(out, s) {
+					t.Errorf("it does not say %q:\n%s", s, out)
+				}
+			}
+			if blobs, err := filepath.Glob(filepath.Join(b.state, "runs", "*.blobs", "*")); err != nil || len(blobs) > 0 {
+				t.Errorf("the copies of the node are kept here as %q, %v", blobs, err)
+			}
+			want := map[bool]string{false: before, true: landed}[c.spoil]
+			if after := b.digest("master1"); after != want {
+				t.Errorf("the node is not as it should be:\n%s\n%s", difference(want, after), out)
+			}
+		})
+	}
+}

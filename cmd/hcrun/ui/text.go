@@ -122,6 +122,9 @@ func (t *Text) op(e engine.Event) (subject, what string) {
 	case engine.EvChecking:
 		return subject, t.Style.Dim("checking")
 	case engine.EvSaid:
+		if at != "" { // of a write: nothing that is waited for
+			return subject, t.Style.Warn(Line(e.Op.Text))
+		}
 		return subject, t.Style.Dim(Line(e.Op.Text))
 	case engine.EvChecked:
 		return subject, t.Style.Good("proven")
