@@ -140,6 +140,28 @@ func TestExecLost(t *testing.T) {
 	}
 }
 
+// TestEndRunsNothing: a run that ends clears up, and runs nothing that undoes it.
+func TestEndRunsNothing(t *testing.T) {
+	for name, shell := range shells(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := serve(t, &server{shell: shell}).dial(t)
+			for _, state := range []engine.State{engine.Landed, engine.RolledBk, engine.Abandoned} {
+				d := folder(t)
+				c := engine.CommandChange(nil, engine.Image{}, "", engine.Command{Run: []string{"true"}, Undo: []string{"sh", "-c", "echo x >" + d + "/f"}})
+				if _, err := n.Arm(t.Context(), time.Hour, restores([]engine.Change{c})); err != nil {
+					t.Fatal(err)
+				}
+				must(0, n.Release(t.Context(), &engine.Outcome{Run: n.run, State: state}))
+				if got := names(t, d); got != "" {
+					t.Errorf("%s: in the folder is %q", state, got)
+				}
+				n = hold(t, n.Node)
+			}
+		})
+	}
+}
+
 // TestRevertCommands: a node that undoes a run by itself runs what undoes its commands, newest first, and not what the
 // probe says is undone already; what does not end well is told.
 func TestRevertCommands(t *testing.T) {

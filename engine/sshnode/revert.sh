@@ -77,7 +77,7 @@ boot)
   x= y=; read -r x <"$here/boot"; read -r y </proc/sys/kernel/random/boot_id
   [ "$x" = "$y" ] || fire boot;;
 now) fire now;;
-sweep) back() { [ "$2" = "$last" ] || { last=$2; enter "$2" && sweep; }; }; list;; # for a worker, which has the lock
+sweep) undo() { :; }; back() { [ "$2" = "$last" ] || { last=$2; enter "$2" && sweep; }; }; list;; # for a worker, which has the lock
 *) echo "sh $0 now: puts back what run $run changed" >&4; exit 2;;
 esac
 exit 0
