@@ -40,7 +40,7 @@ var groups = []group{
 	{"The machine that hcrun runs on", "R1 R2 R3 R4 R5 R6 R7 R9 R10 R11 R12 R13 R14 R15 R16 R17 R18 R19 R20 R22 R23", ofRunner},
 	{"The journal", "J1 J2 J3 J5 J6 J7 J8 J9 J10 J11 J12 J14 J15 J16", ofJournal},
 	{"The connection", "T1 T2 T3 T4 T5 T6 T7 T8 T9 T10 T11 T12 T14 T15 T16 T17 T19 T20 T21 T23 T24 T26 T27", ofConnection},
-	{"Files on a node", "N1 N2 N3 N4 N5 N6 N7 N8 N9 N10 N12 N13 N14 N15 N16 N17 N18 N19 N20 N21 N23 N25 N26 N28 N29 N30 N31", ofFiles},
+	{"Files and commands on a node", "N1 N2 N3 N4 N5 N6 N7 N8 N9 N10 N12 N13 N14 N15 N16 N17 N18 N19 N20 N21 N23 N25 N26 N28 N29 N30 N31 N32 N33 N34 N35", ofFiles},
 	{"Kubernetes", "K1 K2 K3 K5 K6 K7 K8 K9 K10 K11 K13 K14 K15 K17 K18 K19 K20 K21", ofKubernetes},
 	{"Logs and Loki", "L1 L2 L3 L5 L6 L7 L8 L9 L10 L11 L13 L14 L15 L17 L18 L19", ofLogs},
 	{"The dead-man's switch", "D1 D2 D3 D4 D5 D6 D7 D8 D9 D11 D12 D13 D14 D16 D17 D18", ofSwitch},

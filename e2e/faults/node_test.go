@@ -161,4 +161,20 @@ var ofFiles = []fault{
 		engine/sshnode: TestPowerCutFinds`},
 	{id: "N31", promise: "P7", what: "Somebody reads the file all the time while it is replaced.", tests: `
 		engine/sshnode: TestSshdReaders`},
+	{id: "N32", promise: "P2", what: "hcrun is cut off while a command runs on the node.", exit: "23→0, 25", tests: `
+		engine/sshnode: TestExecLost
+		engine: TestEveryCrash/commands
+		engine: TestUndecided
+		cmd/hcrun/cli: TestScripts/command`},
+	{id: "N33", promise: "P3", what: "A command fails, or does not bring about what it should.", exit: "21", tests: `
+		engine: TestCommands/one fails
+		engine: TestCommands/the probe says something else then
+		cmd/hcrun/cli: TestScripts/command`},
+	{id: "N34", promise: "P18", what: "A command, or what undoes it, does not end.", exit: "21, 22", tests: `
+		engine/sshnode: TestExec
+		engine/sshnode: TestRevertCommands`},
+	{id: "N35", promise: "P3", what: "What undoes a command fails.", exit: "22", tests: `
+		engine: TestCommands/its undo fails
+		engine: TestCommands/its undo does not do it
+		engine/sshnode: TestRevertCommands`},
 }

@@ -178,7 +178,7 @@ func TestRevertCommands(t *testing.T) {
 				writeFile(t, filepath.Join(d, f), f+"\n")
 			}
 			writeFile(t, filepath.Join(d, "f"), "new")
-			slow := undo("echo slow >>order; sleep 100; echo awake >>order")
+			slow := undo("echo slow >>order; sleep 15; echo awake >>order")
 			slow.Limit = engine.Second
 			all := []engine.Change{
 				engine.CommandChange(nil, engine.Image{}, "", undo("echo first >>order")),
