@@ -50,6 +50,17 @@ func OneMachine(names [2]string) *Problem {
 	}
 }
 
+// MachineOn is which machine a node was, and in which run: the newest with that name and address that knows; "" when
+// none does. past is oldest first.
+func MachineOn(past []*Run, node, address string) (machine, run string) {
+	for _, r := range slices.Backward(past) {
+		if r.Node == node && r.Address == address && r.Machine != "" {
+			return r.Machine, r.ID
+		}
+	}
+	return "", ""
+}
+
 // Moved holds a node that is another machine than the one that is on record for it: in the newest run here that has
 // that name and address and knows, else on the node itself, whose record may have been copied with its disk. past is
 // oldest first. A node that does not say which machine it is, or of which nobody knows, is not held.
@@ -57,16 +68,11 @@ func Moved(past []*Run, l Ledger, address string, is MachineOf) []Hold {
 	if is.Machine == "" {
 		return nil
 	}
-	machine, where := "", ""
-	for _, o := range l.Outcomes {
-		if o.Machine != "" {
+	machine, run := MachineOn(past, is.Node, address)
+	where := "by run " + run
+	for _, o := range slices.Backward(l.Outcomes) {
+		if machine == "" && o.Machine != "" {
 			machine, where = o.Machine, "on the node itself, by run "+o.Run
-		}
-	}
-	for _, r := range slices.Backward(past) {
-		if r.Node == is.Node && r.Address == address && r.Machine != "" {
-			machine, where = r.Machine, "by run "+r.ID
-			break
 		}
 	}
 	if machine == "" || machine == is.Machine {
