@@ -44,9 +44,9 @@ func (a *app) doctorCmd() *cobra.Command {
 	c := a.withInventory(&cobra.Command{
 		Use:   "doctor",
 		Short: "What is in the way of a change, on each node and here; nothing is written",
-		Long: `Looks at this machine (state folder, keys, known hosts) and at each node: host key, login, sudo and tools, which machine it is, the
-clock, room on the disks, files that do not belong into the static pod folder, kubelet, container runtime and API
-server, and unfinished runs. One line a finding: ok, a warning, or in the way, and what to do about it.
+		Long: `Looks at this machine (state folder, keys, known hosts) and at each node: host key, login, sudo and tools, which
+machine it is, the clock, room on the disks, files that do not belong into the static pod folder, kubelet, container
+runtime and API server, and unfinished runs. One line a finding: ok, a warning, or in the way, and what to do about it.
 Ends with 0 when nothing is in the way, with 40 or 41 when a node is not the one that is known or not reachable,
 else with 42. With --json it prints one array of objects: node, check, level, text, do.`,
 		Example: `  hcrun doctor
