@@ -12,11 +12,11 @@ import (
 // node back. nil means landed. Else the error is a *Problem whose code says what is true now:
 //
 //   - nothing was written and the run has ended: Held (a gate), Stale, CannotVerify, Preflight,
-//     Security, Unreachable. Preflight is also the answer when all was in place already, and a check
+//     Security, Identity, Unreachable. Preflight is also the answer when all was in place already, and a check
 //     disproved it: there was nothing to roll back.
 //   - the node is as it was before: RolledBack; Fired, when the node itself had undone the run.
 //   - the run is open and has to be resumed or rolled back: Interrupted, Conflict, Unknown, Busy,
-//     Locked, Corrupt, Incomplete, NotDurable.
+//     Locked, Corrupt, Incomplete, NotDurable, Identity.
 func (e *Engine) Apply(ctx context.Context, n Claimable, r *Run) error {
 	switch {
 	case r.State == Landed:
@@ -27,6 +27,12 @@ func (e *Engine) Apply(ctx context.Context, n Claimable, r *Run) error {
 	p, err := e.take(n, r)
 	if err != nil {
 		return err
+	}
+	if why, ok := errors.AsType[*Problem](r.SameMachine(n)); ok {
+		if r.FirstWrite.IsZero() {
+			return p.untouched(why)
+		}
+		return why
 	}
 	switch {
 	case !r.planned:
@@ -76,6 +82,9 @@ func (p *passage) carry(ctx context.Context) error {
 func (e *Engine) Resume(ctx context.Context, n Claimable, r *Run, user string) error {
 	if !r.Open() {
 		return over(r)
+	}
+	if err := r.SameMachine(n); err != nil {
+		return err
 	}
 	if err := e.record(r, Event{Kind: EvResumed, End: &End{User: user}}); err != nil {
 		return err

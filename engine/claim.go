@@ -33,7 +33,8 @@ type Outcome struct {
 	Run      string            `json:"run"`
 	Playbook string            `json:"playbook"`
 	Node     string            `json:"node"`
-	State    State             `json:"state"` // Landed, RolledBk or Abandoned
+	Machine  string            `json:"machine,omitempty"` // that the run was for
+	State    State             `json:"state"`             // Landed, RolledBk or Abandoned
 	Clean    bool              `json:"clean,omitempty"`
 	Changed  bool              `json:"changed,omitempty"`
 	Began    time.Time         `json:"began"`
@@ -77,6 +78,9 @@ func (e *ClaimedError) Error() string {
 // Claimable is a node as a run gets it: it can be watched, and nothing can be written before it is claimed.
 type Claimable interface {
 	Node
+	// Machine says which machine this is, in 16 hexadecimal digits that are made of its machine-id and do not tell
+	// it; "" where the node has none. It is known without asking.
+	Machine() string
 	// Claim makes c what the node is held by, durably, and returns what can write with it; the token is
 	// made up by it. over is the claim that is replaced, as it was seen; the zero Claim says that there
 	// must be none. Errors: *ClaimedError when something else holds the node, *LostError when the outcome
@@ -137,6 +141,9 @@ func (p *passage) alone(ctx context.Context) error {
 // TakeOver makes an open run's node ours, whoever holds it, and records whose it was; nil when nobody else holds
 // it. Whoever held it can write nothing more. Nothing else is done: the run is resumed or rolled back after it.
 func (e *Engine) TakeOver(ctx context.Context, n Claimable, r *Run, user, reason string) (*Claim, error) {
+	if err := r.SameMachine(n); err != nil {
+		return nil, err
+	}
 	p := &passage{Engine: e, n: n, r: r}
 	l, err := n.Ledger(ctx)
 	if err != nil {
@@ -157,13 +164,13 @@ func (e *Engine) TakeOver(ctx context.Context, n Claimable, r *Run, user, reason
 
 // Abandon gives a run up that nobody can finish: the node is no longer held by it, its ledger says so, and the
 // run counts as eventful. What is true on the node is not known, and other nodes are held until somebody
-// acknowledges that. n is nil where the node is gone.
+// acknowledges that. n is nil where the node is gone; another machine in its place is left alone.
 func (e *Engine) Abandon(ctx context.Context, n Claimable, r *Run, user, reason string) error {
 	if !r.Dirty() {
 		return over(r)
 	}
 	end := End{User: user, Why: reason}
-	if n != nil {
+	if n != nil && r.SameMachine(n) == nil {
 		p := &passage{Engine: e, n: n, r: r}
 		err := p.hold(ctx)
 		if f, ok := errors.AsType[*firedError](err); ok {
@@ -219,7 +226,7 @@ func (p *passage) release(ctx context.Context, o *Outcome) error {
 
 // finish ends a run that has written: on the node, and then in the journal.
 func (p *passage) finish(ctx context.Context, ev Event, s State) error {
-	o := &Outcome{Store: p.Holder.Store, Journal: p.Journal.Head(), Run: p.r.ID, Playbook: p.r.Playbook, Node: p.r.Node, State: s, Clean: ev.End.Clean, Changed: p.r.Changed,
+	o := &Outcome{Store: p.Holder.Store, Journal: p.Journal.Head(), Run: p.r.ID, Playbook: p.r.Playbook, Node: p.r.Node, Machine: p.r.Machine, State: s, Clean: ev.End.Clean, Changed: p.r.Changed,
 		Began: p.r.Began, Ended: p.Clock.Now().UTC().Round(0), By: p.Holder.By, Inputs: p.r.Inputs, Why: ev.End.Why}
 	if s == Abandoned {
 		o.By = ev.End.User
@@ -246,7 +253,7 @@ func Recollect(past []*Run, node, address string, l Ledger) []*Run {
 	all := slices.Clone(past)
 	at := func(id string) int { return slices.IndexFunc(all, func(r *Run) bool { return r.ID == id }) }
 	for _, o := range l.Outcomes {
-		r := &Run{ID: o.Run, Opened: Opened{Playbook: o.Playbook, Node: node, Address: address, User: o.By, Inputs: o.Inputs},
+		r := &Run{ID: o.Run, Opened: Opened{Playbook: o.Playbook, Node: node, Address: address, Machine: o.Machine, User: o.By, Inputs: o.Inputs},
 			Began: o.Began, Ended: o.Ended, Latest: o.Ended, FirstWrite: o.Began, State: o.State, Clean: o.Clean, Changed: o.Changed}
 		if o.State == RolledBk {
 			r.Turned = &End{By: o.By, Why: o.Why}

@@ -57,7 +57,8 @@ type Opened struct {
 	Source    string            `json:"source,omitempty"`    // the playbook as it was named on the command line, absolute
 	Inventory string            `json:"inventory,omitempty"` // the inventory file, absolute
 	Node      string            `json:"node"`
-	Address   string            `json:"address"` // host:port, or lab:ID
+	Address   string            `json:"address"`           // host:port, or lab:ID
+	Machine   string            `json:"machine,omitempty"` // that the plan was made on, as Claimable says it; "": not known
 	Group     string            `json:"group,omitempty"`
 	User      string            `json:"user"` // who runs hcrun, user@host
 	Version   string            `json:"version"`

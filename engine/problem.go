@@ -27,7 +27,7 @@ const (
 	NotDurable     Code = 30 // the journal cannot be written
 	Corrupt        Code = 31 // the journal is damaged or of an unknown version
 	JournalMissing Code = 32
-	Identity       Code = 40 // unknown or changed host key
+	Identity       Code = 40 // unknown or changed host key, or another machine
 	Unreachable    Code = 41 // before any change
 	Preflight      Code = 42 // the node cannot do it
 	Busy           Code = 43

@@ -15,11 +15,14 @@ import (
 // A landed run is rolled back only when what it left still stands, all of it: else the error has code
 // Incomplete, nothing is undone and the run stays landed. Whether it is the newest run of its node is
 // the caller's to see to (see Run.Began and Run.Changed). Other errors have code Incomplete (the run
-// stays open; resume goes on), Interrupted, Unreachable (nothing was undone) or NotDurable.
+// stays open; resume goes on), Interrupted, Identity and Unreachable (nothing was undone), or NotDurable.
 func (e *Engine) Rollback(ctx context.Context, n Claimable, r *Run, by, why string) error {
 	switch {
 	case r.State == Landed && !r.Changed, r.State == RolledBk, r.State == Untouched:
 		return nil
+	}
+	if err := r.SameMachine(n); err != nil {
+		return err
 	}
 	p, err := e.take(n, r)
 	if err != nil {

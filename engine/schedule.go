@@ -43,17 +43,18 @@ type GuardName string
 
 // The guards.
 const (
-	GuardOrder  GuardName = "order"   // nodes before this one have not landed
-	GuardSoak   GuardName = "soak"    // the previous node landed too short a time ago
-	GuardPerDay GuardName = "per-day" // another node was changed on this calendar day
-	GuardWindow GuardName = "window"  // outside the windows, or too late in one
-	GuardFreeze GuardName = "freeze"  // in a freeze, or too soon before one
-	GuardClean  GuardName = "clean"   // another node's run was eventful and nobody has acked it
-	GuardOpen   GuardName = "open"    // another node's run is unfinished; cannot be overridden
-	GuardInputs GuardName = "inputs"  // the playbook changed between two nodes (code InputsChanged)
-	GuardGate   GuardName = "gate"    // a gate on the peers said no
-	GuardPeers  GuardName = "peers"   // another node of the group does not say who holds it and what was done to it
-	GuardClock  GuardName = "clock"   // the clock has gone backwards since a recorded event, or the node's is another one
+	GuardOrder   GuardName = "order"   // nodes before this one have not landed
+	GuardSoak    GuardName = "soak"    // the previous node landed too short a time ago
+	GuardPerDay  GuardName = "per-day" // another node was changed on this calendar day
+	GuardWindow  GuardName = "window"  // outside the windows, or too late in one
+	GuardFreeze  GuardName = "freeze"  // in a freeze, or too soon before one
+	GuardClean   GuardName = "clean"   // another node's run was eventful and nobody has acked it
+	GuardOpen    GuardName = "open"    // another node's run is unfinished; cannot be overridden
+	GuardInputs  GuardName = "inputs"  // the playbook changed between two nodes (code InputsChanged)
+	GuardGate    GuardName = "gate"    // a gate on the peers said no
+	GuardPeers   GuardName = "peers"   // another node of the group does not say who holds it and what was done to it
+	GuardMachine GuardName = "machine" // a node of the group is another machine than the one on record for it (code Identity)
+	GuardClock   GuardName = "clock"   // the clock has gone backwards since a recorded event, or the node's is another one
 )
 
 // Hold is one guard's refusal.

@@ -136,7 +136,7 @@ func (w *world) open(ctx context.Context) (*engine.Engine, *engine.Run, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := e.Open(ctx, "run-1", engine.Opened{Playbook: "test", Node: "master1", Gates: w.gates, Within: 10 * engine.Minute}, steps)
+	r, err := e.Open(ctx, "run-1", engine.Opened{Playbook: "test", Node: "master1", Address: "10.0.0.1:22", Machine: w.node.Machine(), Gates: w.gates, Within: 10 * engine.Minute}, steps)
 	return e, r, err
 }
 

@@ -11,8 +11,15 @@ var ofConnection = []fault{
 		engine/sshnode: TestJumpErrors/unknown outer
 		cmd/hcrun/cli: TestScripts/trust`},
 	{id: "T3", promise: "P15", what: "The host key changes while a run is open.", exit: "40", gap: "cannot happen within a run, which never dials twice (TestConnectionLost); for the resume that follows it is T1"},
-	{id: "T4", promise: "P15", what: "An address leads to another node by now.", exit: "40", gap: "not built for nodes that share a host key: nothing but the key and the address of a run tells them apart"},
-	{id: "T5", promise: "P15", what: "Two names of the inventory are one machine.", exit: "40", gap: "not built: names are not compared by where they lead"},
+	{id: "T4", promise: "P15", what: "An address leads to another node by now.", exit: "40", tests: `
+		engine: TestAnotherMachine
+		engine: TestAnotherMachineThanPlanned
+		engine: TestMoved/another
+		cmd/hcrun/cli: TestAnotherMachine
+		cmd/hcrun/cli: TestAnotherMachineUnderARun`, but: "a node without a machine-id is told by its host key and its address only"},
+	{id: "T5", promise: "P15", what: "Two names of the inventory are one machine.", exit: "40", tests: `
+		engine: TestTwins/one machine
+		cmd/hcrun/cli: TestTwoNames`, but: "names without a group in common are a warning of doctor's"},
 	{id: "T6", promise: "P9", what: "The connection is reset in the middle of a file.", exit: "23→0", tests: `
 		engine/sshnode: TestReset`},
 	{id: "T7", promise: "P9", what: "The connection ends in the middle of a file, and to the node it looks like the file's end.", exit: "23→0", tests: `

@@ -23,6 +23,7 @@ type bootstrap struct {
 	Lab, Bin, Dir, Cgroup, Veth, Tenant string
 	Peers                               []peer // of this control plane
 	Me                                  int    // which of them
+	MachineID                           string // its own: the root below is that of all nodes
 	Bastion                             bool   // nothing but an SSH server
 }
 
@@ -97,6 +98,7 @@ func (n bootstrap) enter() error {
 	}
 	m.write(root+"/etc/hosts", hosts)
 	m.write(root+"/etc/hostname", me.Name+"\n")
+	m.write(root+"/etc/machine-id", n.MachineID+"\n")
 	m.write(root+"/etc/resolv.conf", "")
 	m.write(root+"/etc/shipper", "/var/log/kubernetes/audit.log\n")
 	m.write(root+"/etc/crictl.yaml", "runtime-endpoint: unix:///run/containerd/containerd.sock\n")

@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,6 +69,9 @@ func (l *Lab) Bastion() (*Node, error) {
 // add makes the i-th node of the lab.
 func (l *Lab) add(b bootstrap, i int) (*Node, error) {
 	me := b.Peers[b.Me]
+	var id [16]byte
+	rand.Read(id[:]) // never fails
+	b.MachineID = hex.EncodeToString(id[:])
 	b.Dir, b.Cgroup, b.Veth = filepath.Join(l.Dir, "nodes", fmt.Sprint(i)), fmt.Sprintf("%s-m%d", l.id, i), fmt.Sprintf("v%d", i)
 	n := &Node{Name: me.Name, IP: me.IP, Tenant: b.Tenant, User: b.User, lab: l, boot: b}
 	if n.User == "" {

@@ -44,6 +44,7 @@ type Node struct {
 	OnCopy func() error
 
 	name       string
+	machine    string
 	ledger     engine.Ledger
 	switches   map[string]*deadman
 	mu         sync.Mutex
@@ -74,6 +75,12 @@ func NewNode(name string) *Node {
 
 // Name implements engine.Node.
 func (n *Node) Name() string { return n.name }
+
+// Machine implements engine.Claimable: it does not say, unless it was told.
+func (n *Node) Machine() string { n.mu.Lock(); defer n.mu.Unlock(); return n.machine }
+
+// SetMachine makes it another machine, with all that is on it.
+func (n *Node) SetMachine(m string) { n.mu.Lock(); defer n.mu.Unlock(); n.machine = m }
 
 // Looks is how many times the node was looked at.
 func (n *Node) Looks() int { n.mu.Lock(); defer n.mu.Unlock(); return n.looks }

@@ -232,7 +232,7 @@ func (n *Node) Ledger(ctx context.Context) (l engine.Ledger, err error) {
 			break
 		}
 		var o engine.Outcome
-		if err := json.Unmarshal(line, &o); err != nil || !runPattern.MatchString(o.Run) || o.State == "" {
+		if err := json.Unmarshal(line, &o); err != nil || !runPattern.MatchString(o.Run) || o.State == "" || o.Machine != "" && !machinePattern.MatchString(o.Machine) {
 			return l, n.damaged("ledger", fmt.Errorf("line %d is no outcome of a run", i+1))
 		}
 		l.Outcomes = append(l.Outcomes, o)

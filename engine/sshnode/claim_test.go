@@ -132,6 +132,10 @@ func TestForeignRecord(t *testing.T) {
 		if _, err := n.Ledger(t.Context()); engine.CodeOf(err) != engine.Corrupt || !strings.Contains(err.Error(), "line 1") {
 			t.Errorf("a ledger with a run of no such name: %v", err)
 		}
+		writeFile(t, keep+"/ledger", `{"run":"run-1","state":"landed","machine":"0123456789abcdef"}`+"\n"+`{"run":"run-1","state":"landed","machine":"\u001b]0;b"}`+"\n")
+		if _, err := n.Ledger(t.Context()); engine.CodeOf(err) != engine.Corrupt || !strings.Contains(err.Error(), "line 2") {
+			t.Errorf("a ledger with a machine of no such form: %v", err)
+		}
 		writeFile(t, keep+"/claim", "ABCDEFGHIJKLMNOPQRSTUVWXYZ\n"+`{"run":"run-1","by":"a\u001b]0;b\u202ec"}`+"\n")
 		os.Remove(keep + "/ledger")
 		if l, err := n.Ledger(t.Context()); err != nil || strings.ContainsAny(l.Claim.By, "\x1b\u202e") {

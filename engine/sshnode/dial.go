@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/crypto/ssh"
@@ -35,6 +36,7 @@ func connect(ctx context.Context, c Config) (*ssh.Client, *route, error) {
 
 // login opens an authenticated connection to the host at the end of the route.
 func (r *route) login(ctx context.Context, c Config) (*ssh.Client, error) {
+	r.key = ""
 	if c.ControlPath != "" {
 		return control(ctx, c)
 	}
@@ -47,10 +49,15 @@ func (r *route) login(ctx context.Context, c Config) (*ssh.Client, error) {
 	if err := keys.problem(); err != nil {
 		return nil, err
 	}
+	var shown atomic.Pointer[string] // a handshake that is given up goes on for a moment
 	cc := &ssh.ClientConfig{
-		User:              c.User,
-		Auth:              []ssh.AuthMethod{ssh.PublicKeysCallback(keys.signers)},
-		HostKeyCallback:   known.check,
+		User: c.User,
+		Auth: []ssh.AuthMethod{ssh.PublicKeysCallback(keys.signers)},
+		HostKeyCallback: func(host string, remote net.Addr, key ssh.PublicKey) error {
+			text := key.Type() + " " + ssh.FingerprintSHA256(key)
+			shown.Store(&text)
+			return known.check(host, remote, key)
+		},
 		HostKeyAlgorithms: known.algorithms(),
 	}
 	client, err := r.handshake(ctx, c, cc, keys)
@@ -61,7 +68,11 @@ func (r *route) login(ctx context.Context, c Config) (*ssh.Client, error) {
 		cc.HostKeyAlgorithms = ssh.SupportedAlgorithms().HostKeys
 		client, err = r.handshake(ctx, c, cc, keys)
 	}
-	return client, err
+	if err != nil {
+		return nil, err
+	}
+	r.key = *shown.Load()
+	return client, nil
 }
 
 // handshake opens the byte stream and makes the SSH handshake on it, each within the timeout.

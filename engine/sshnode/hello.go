@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/melbahja/goph"
@@ -87,13 +88,17 @@ func (w *worker) start(become bool) error {
 		switch {
 		case r.status == statusLacks:
 			return &lacksError{tool: r.text}
-		case r.status == 0 && len(words) == 4 && words[0] == "hello" && words[1] == "1":
+		case r.status == 0 && len(words) == 5 && words[0] == "hello" && words[1] == "1" && machinePattern.MatchString(words[4]):
 			w.labels = words[3] != "-"
+			w.machine = strings.TrimPrefix(words[4], "-")
 			return nil
 		}
 	}
 	return errGarbled
 }
+
+// machinePattern is how a node says which machine it is.
+var machinePattern = regexp.MustCompile(`^(-|[0-9a-f]{16})$`)
 
 // lacksError is a tool that the node does not have, or one that does not do what is needed.
 type lacksError struct{ tool string }

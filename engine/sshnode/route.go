@@ -14,6 +14,7 @@ import (
 // Every hop has strict host keys, deadlines and keepalives of its own, as the host itself has.
 type route struct {
 	hops []*ssh.Client
+	key  string        // of the host logged in to last, "TYPE FINGERPRINT"; "" where another program has checked it
 	done chan struct{} // closed by Close: ends the keepalives
 }
 

@@ -85,6 +85,7 @@ type Node struct {
 	config Config
 	client *goph.Client
 	route  *route        // below the client
+	is     string        // which machine it is, as it said when it was connected to
 	done   chan struct{} // closed by Close
 	closed atomic.Bool
 	ended  atomic.Bool // the connection has ended by itself
@@ -128,7 +129,9 @@ func Dial(ctx context.Context, c Config) (*Node, error) {
 		go keepalive(n.client.Client, c.interval(), n.done)
 	}
 	if err = n.take(ctx); err == nil {
-		err = n.ready(ctx)
+		if err = n.ready(ctx); err == nil {
+			n.is = n.worker.machine
+		}
 		n.give()
 	}
 	if err != nil {
@@ -141,6 +144,12 @@ func Dial(ctx context.Context, c Config) (*Node, error) {
 
 // Name is the node's name in the inventory.
 func (n *Node) Name() string { return n.config.Name }
+
+// Machine says which machine it is; see engine.Claimable.
+func (n *Node) Machine() string { return n.is }
+
+// HostKey is the key that the server has shown, "TYPE FINGERPRINT"; "" where an OpenSSH master has checked it.
+func (n *Node) HostKey() string { return n.route.key }
 
 // Alive reports whether the connection is still open, as far as is known here.
 func (n *Node) Alive() bool { return !n.ended.Load() && !n.closed.Load() }

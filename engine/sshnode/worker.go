@@ -44,7 +44,8 @@ type worker struct {
 	in      io.WriteCloser
 	out     *bufio.Reader
 	seq     int
-	labels  bool // the node has SELinux labels
+	labels  bool   // the node has SELinux labels
+	machine string // which one the node is, "" where it does not say
 	heard   *head
 }
 

@@ -46,7 +46,7 @@ node until a guard holds one.`,
 	c.Flags().BoolVar(&f.wait, "wait", false, "when a guard holds the node, wait until it opens")
 	c.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "with --plan: exit 3 when there is something to change")
 	a.variableFlags(c, &f)
-	c.Flags().StringArrayVar(&f.overrides, "override", nil, "open this guard although it holds: order, soak, per-day, window, freeze, clean, inputs, gate, peers or clock; needs --reason")
+	c.Flags().StringArrayVar(&f.overrides, "override", nil, "open this guard although it holds: order, soak, per-day, window, freeze, clean, inputs, gate, peers, machine or clock; needs --reason")
 	c.Flags().StringVar(&f.reason, "reason", "", "why a guard is overridden; recorded")
 	return c
 }
@@ -79,7 +79,7 @@ func (f applyFlags) check() error {
 }
 
 func overridable() []engine.GuardName {
-	return []engine.GuardName{engine.GuardOrder, engine.GuardSoak, engine.GuardPerDay, engine.GuardWindow, engine.GuardFreeze, engine.GuardClean, engine.GuardInputs, engine.GuardGate, engine.GuardPeers, engine.GuardClock}
+	return []engine.GuardName{engine.GuardOrder, engine.GuardSoak, engine.GuardPerDay, engine.GuardWindow, engine.GuardFreeze, engine.GuardClean, engine.GuardInputs, engine.GuardGate, engine.GuardPeers, engine.GuardMachine, engine.GuardClock}
 }
 
 func names(guards []engine.GuardName) string {
@@ -140,6 +140,7 @@ type rollout struct {
 	store  *journal.Store
 	silent map[string]error  // nodes that did not say what they have on record
 	clocks map[string]bool   // nodes whose clocks were asked for and, if need be, noted
+	copies [][2]string       // nodes that are copies of one machine, as far as that was noted
 	off    bool              // the clock of the node that is decided on holds it
 	locate func(error) error // adds the playbook's line to an error
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,9 +44,9 @@ func (a *app) doctorCmd() *cobra.Command {
 	c := a.withInventory(&cobra.Command{
 		Use:   "doctor",
 		Short: "What is in the way of a change, on each node and here; nothing is written",
-		Long: `Looks at this machine (state folder, keys, known hosts) and at each node: host key, login, sudo and tools, the
-clock, room on the disks, files that do not belong into the static pod folder, kubelet, container runtime and API
-server, and unfinished runs. One line a finding: ok, a warning, or in the way, and what to do about it.
+		Long: `Looks at this machine (state folder, keys, known hosts) and at each node: host key, login, sudo and tools, which
+machine it is, the clock, room on the disks, files that do not belong into the static pod folder, kubelet, container
+runtime and API server, and unfinished runs. One line a finding: ok, a warning, or in the way, and what to do about it.
 Ends with 0 when nothing is in the way, with 40 or 41 when a node is not the one that is known or not reachable,
 else with 42. With --json it prints one array of objects: node, check, level, text, do.`,
 		Example: `  hcrun doctor
@@ -70,13 +71,15 @@ func (a *app) doctor(ctx context.Context, limit string) error {
 	}
 	all, past := a.examineHere(s, hosts)
 	a.showFindings(all)
-	for _, found := range inParallel(hosts, func(h inventory.Host) []finding {
-		return append(s.examineHost(ctx, h), unfinishedOn(h.Name, past)...)
-	}) {
-		list := <-found
-		a.showFindings(list)
-		all = append(all, list...)
+	var machines []engine.MachineOf
+	for _, one := range inParallel(hosts, func(h inventory.Host) examined { return s.examineHost(ctx, h, past) }) {
+		e := <-one
+		a.showFindings(e.found)
+		all, machines = append(all, e.found...), append(machines, e.is)
 	}
+	twins := examineTwins(hosts, machines)
+	a.showFindings(twins)
+	all = append(all, twins...)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -163,21 +166,29 @@ func verdict(all []finding) error {
 	return p
 }
 
-// examineHost connects to a host, looks, and lets go of it.
-func (s *site) examineHost(ctx context.Context, h inventory.Host) []finding {
+// examined is what was found on a host, and which machine that is.
+type examined struct {
+	found []finding
+	is    engine.MachineOf
+}
+
+// examineHost connects to a host, looks, and lets go of it. past are the runs on the site.
+func (s *site) examineHost(ctx context.Context, h inventory.Host, past []*engine.Run) examined {
+	unfinished := unfinishedOn(h.Name, past)
 	n, err := sshnode.Dial(ctx, s.config(h))
 	if err != nil {
 		f := finding{Node: h.Name, Check: "ssh", Level: inTheWay, Text: err.Error(), code: engine.CodeOf(err)}
 		if p, ok := errors.AsType[*engine.Problem](err); ok && p.Next != "" {
 			f.Do = p.Next + s.inventoryFlag()
 		}
-		return []finding{f}
+		return examined{found: append([]finding{f}, unfinished...)}
 	}
 	defer n.Close()
 	how := fmt.Sprintf("%s at %s: host key, login and tools are right", h.User, s.address(h))
 	if h.Become {
 		how += ", and so is sudo"
 	}
-	found := []finding{{Node: h.Name, Check: "ssh", Level: fine, Text: how}}
-	return append(append(found, examineSwitch(ctx, n, h)...), examine(ctx, n, s.clock)...)
+	found := []finding{{Node: h.Name, Check: "ssh", Level: fine, Text: how}, s.examineMachine(ctx, n, h, past)}
+	found = slices.Concat(found, examineSwitch(ctx, n, h), examine(ctx, n, s.clock), unfinished)
+	return examined{found: found, is: machineOf(n)}
 }

@@ -18,17 +18,31 @@ func holder(store *journal.Store) (engine.Holder, error) {
 
 // witnessed are the runs that guards are decided on: those in the journals here, and those that the nodes of
 // the group have on record themselves. A second laptop, or a journal that is lost, opens no guard. The holds are
-// of nodes that do not say what they have, and of the node's own clock. An error is a node that somebody else holds.
-// Where nothing is to be changed only the node itself is asked.
+// of nodes that do not say what they have, or are other machines than before, and of the node's own clock. An error is
+// a node that somebody else holds, or has two names. Where nothing is to be changed only the node itself is asked.
 func (ro *rollout) witnessed(ctx context.Context, it intent) ([]*engine.Run, []engine.Hold, error) {
 	past, err := ro.past(ro.store)
 	if err != nil {
 		return nil, nil, err
 	}
+	here, err := ro.dial(ctx, it.host)
+	if err == nil {
+		err = planned(it, machineOf(here))
+	}
+	if err != nil {
+		return nil, nil, err
+	}
 	var holds []engine.Hold
+	var machines []engine.MachineOf
+	journals := past
 	for _, h := range ro.group {
 		itself := h.Name == it.host.Name
 		if !itself && !engine.HasChanges(it.steps) {
+			same, silent, err := ro.namesake(ctx, h, journals, machineOf(here))
+			if err != nil {
+				return nil, nil, err
+			}
+			machines, holds = append(machines, same...), append(holds, silent...)
 			continue
 		}
 		l, err := ro.ledger(ctx, h)
@@ -39,6 +53,8 @@ func (ro *rollout) witnessed(ctx context.Context, it intent) ([]*engine.Run, []e
 			holds = append(holds, engine.Hold{Guard: engine.GuardPeers, Why: fmt.Sprintf("%s does not say who holds it and what was done to it: %v", h.Name, err)})
 			continue
 		}
+		is, moved := ro.which(h, journals, l)
+		machines, holds = append(machines, is), append(holds, moved...)
 		if err := ro.foreign(ro.store, h, l); err != nil {
 			return nil, nil, err
 		}
@@ -52,7 +68,7 @@ func (ro *rollout) witnessed(ctx context.Context, it intent) ([]*engine.Run, []e
 		}
 		holds = append(holds, late...)
 	}
-	return past, holds, nil
+	return past, holds, ro.apart(machines)
 }
 
 // whole holds that the journals here still have what they had when the runs ended that a node remembers: a journal

@@ -15,10 +15,11 @@ import (
 
 // intent is what is about to be done to one node.
 type intent struct {
-	host  inventory.Host
-	book  *engine.Playbook
-	steps []engine.PlannedStep
-	gates []engine.PlannedGate
+	host    inventory.Host
+	book    *engine.Playbook
+	machine string // that was looked at, "" where it does not say
+	steps   []engine.PlannedStep
+	gates   []engine.PlannedGate
 }
 
 // node carries the playbook out on one node: look, decide, ask, write. changed reports whether the node was
@@ -92,6 +93,7 @@ func (ro *rollout) look(ctx context.Context, h inventory.Host) (intent, error) {
 	if err != nil {
 		return it, err
 	}
+	it.machine = n.Machine()
 	if it.steps, err = engine.Plan(ctx, it.book, engine.See(n)); err != nil {
 		return it, err
 	}
@@ -99,7 +101,7 @@ func (ro *rollout) look(ctx context.Context, h inventory.Host) (intent, error) {
 	return it, err
 }
 
-// decide asks who holds the node, and the guards; of those only the clock where there is nothing to change. It returns
+// decide asks who holds the node, and the guards; of those only the clock and which machine it is where there is nothing to change. It returns
 // the overrides that open what would hold the node; that of the gates is taken along, since gates are asked later.
 func (ro *rollout) decide(ctx context.Context, it intent) ([]engine.Override, error) {
 	var overrides []engine.Override
@@ -130,11 +132,12 @@ func (ro *rollout) decide(ctx context.Context, it intent) ([]engine.Override, er
 }
 
 // guards are all that hold the node, more among them, of which nobody knows how long they last; nil when nothing
-// does. Looking needs nobody's leave, but a clock that is wrong would spoil what guards are decided on.
+// does. Looking needs nobody's leave, but a clock that is wrong, or another machine's state, would spoil what guards
+// are decided on.
 func (ro *rollout) guards(it intent, now time.Time, past []*engine.Run, more []engine.Hold, open ...engine.GuardName) *engine.NotYetError {
 	idle := !engine.HasChanges(it.steps)
 	if idle {
-		open = append(slices.DeleteFunc(overridable(), func(g engine.GuardName) bool { return g == engine.GuardClock }), open...)
+		open = append(slices.DeleteFunc(overridable(), func(g engine.GuardName) bool { return g == engine.GuardClock || g == engine.GuardMachine }), open...)
 	}
 	held, ok := errors.AsType[*engine.NotYetError](engine.Guards(it.book, it.host.Name, now, past, open...))
 	if !ok {
@@ -170,6 +173,9 @@ func (ro *rollout) held(held *engine.NotYetError) error {
 			if ro.off {
 				p.Next = "timedatectl   (on " + held.Node + " and here, and set the clock that is wrong; then the same command)"
 			}
+		case engine.GuardMachine:
+			p.Code = engine.Identity
+			p.Next = "hcrun doctor   (find out what moved; when the machine was replaced: the same command with --override machine --reason TEXT)"
 		case engine.GuardInputs:
 			p.Code = engine.InputsChanged
 		case engine.GuardClean:
@@ -233,7 +239,7 @@ func (ro *rollout) carryOut(ctx context.Context, it intent, overrides []engine.O
 
 // opened is what a run is, for its journal.
 func (ro *rollout) opened(it intent, zone string) engine.Opened {
-	o := engine.Opened{Playbook: it.book.Name, Source: ro.source, Inventory: ro.inv.Path, Node: it.host.Name, Address: ro.address(it.host),
+	o := engine.Opened{Playbook: it.book.Name, Source: ro.source, Inventory: ro.inv.Path, Node: it.host.Name, Address: ro.address(it.host), Machine: it.machine,
 		Group: it.book.Hosts, User: me(), Version: version(), Inputs: it.book.Inputs, Zone: zone, Gates: it.gates, Within: it.book.Within(), Off: it.book.Confirm.Off}
 	if ro.lab != nil {
 		o.Pace = ro.lab.Pace

@@ -33,6 +33,7 @@ type planFile struct {
 	Inventory string               `json:"inventory"`
 	Node      string               `json:"node"`
 	Address   string               `json:"address"`
+	Machine   string               `json:"machine,omitempty"`
 	Name      string               `json:"name"`
 	Hosts     string               `json:"hosts"`
 	Schedule  engine.Schedule      `json:"schedule"`
@@ -56,7 +57,7 @@ func isPlanFile(path string) bool {
 
 // writePlan writes the plan for one node, whole or not at all.
 func (ro *rollout) writePlan(ctx context.Context, path string, it intent) (err error) {
-	p := planFile{Version: planVersion, Source: ro.source, Inventory: ro.inv.Path, Node: it.host.Name, Address: ro.address(it.host),
+	p := planFile{Version: planVersion, Source: ro.source, Inventory: ro.inv.Path, Node: it.host.Name, Address: ro.address(it.host), Machine: it.machine,
 		Name: it.book.Name, Hosts: it.book.Hosts, Schedule: it.book.Schedule, Confirm: it.book.Confirm, Inputs: it.book.Inputs, Steps: it.steps, Gates: it.gates}
 	p.Schedule.Needs = it.book.Needs() // a plan has no tasks that could be asked
 	f, err := os.CreateTemp(filepath.Dir(path), ".hcrun-plan-*")
@@ -237,7 +238,7 @@ func (s *site) replay(p planFile, f applyFlags) (*rollout, intent, error) {
 	book := &engine.Playbook{Name: p.Name, Hosts: p.Hosts, Schedule: p.Schedule, Confirm: p.Confirm, Inputs: p.Inputs}
 	ro := &rollout{site: s, flags: f, source: p.Source, group: group, books: map[string]*engine.Playbook{h.Name: book}, locate: func(err error) error { return err }}
 	ro.store, err = s.app.store()
-	return ro, intent{host: h, book: book, steps: p.Steps, gates: p.Gates}, err
+	return ro, intent{host: h, book: book, machine: p.Machine, steps: p.Steps, gates: p.Gates}, err
 }
 
 func (ro *rollout) carryOutPlan(ctx context.Context, it intent, z *zip.Reader) error {
@@ -255,6 +256,9 @@ func (ro *rollout) carryOutPlan(ctx context.Context, it intent, z *zip.Reader) e
 	n, err := ro.dial(ctx, it.host)
 	if err != nil {
 		return err
+	}
+	if it.machine == "" {
+		it.machine = n.Machine()
 	}
 	if err := ro.attach(ctx, it.steps, engine.See(n), z); err != nil {
 		return err

@@ -199,10 +199,12 @@ func (a *app) underLock(ctx context.Context, store *journal.Store, r *engine.Run
 		return err
 	}
 	t := taken{site: s, run: r}
-	if n, err := s.dial(ctx, h); err == nil {
+	n, err := s.dial(ctx, h)
+	if err == nil {
+		err = r.SameMachine(n) // what answers instead is not to be touched, whatever is to be done
+	}
+	if t.gone = err; err == nil {
 		t.node = n
-	} else {
-		t.gone = err
 	}
 	if t.node != nil {
 		if l, err := t.node.Ledger(ctx); err == nil { // else whoever goes on finds out

@@ -46,5 +46,8 @@ func (a *app) switchOf(ctx context.Context, r *engine.Run) (engine.Switch, error
 	if err != nil {
 		return engine.Switch{}, err
 	}
+	if err := r.SameMachine(n); err != nil {
+		return engine.Switch{}, err
+	}
 	return n.Switch(ctx, r.ID)
 }

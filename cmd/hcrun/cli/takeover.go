@@ -155,7 +155,7 @@ func (a *app) giveUp(ctx context.Context, store *journal.Store, s *site, h inven
 	if err != nil {
 		return err
 	}
-	o := &engine.Outcome{Run: c.Run, Playbook: c.Playbook, Node: c.Node, State: engine.Abandoned, Changed: true, Began: c.Since, Ended: s.clock.Now().UTC().Round(0), By: me(), Why: reason}
+	o := &engine.Outcome{Run: c.Run, Playbook: c.Playbook, Node: c.Node, Machine: n.Machine(), State: engine.Abandoned, Changed: true, Began: c.Since, Ended: s.clock.Now().UTC().Round(0), By: me(), Why: reason}
 	if err := w.Release(ctx, o); err != nil {
 		return err
 	}
