@@ -93,6 +93,7 @@ func ours(path string, info os.FileInfo) error {
 // notDurable is the problem of a state folder that cannot be written. Nothing may be sent to a node.
 func notDurable(doing string, err error) *engine.Problem {
 	p := engine.Problemf(engine.NotDurable, "%s: %w", doing, err)
-	p.What += "\nwhat cannot be recorded first is not done to a node; make room or choose another folder with --state"
+	p.What += "\nwhat cannot be recorded first is not done to a node"
+	p.Next = "make room or rights for it, or name another state folder with --state, then the same command again"
 	return p
 }

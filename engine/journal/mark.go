@@ -15,6 +15,9 @@ import (
 // Dir is the state folder, absolute.
 func (s *Store) Dir() string { return s.dir }
 
+// Path is the file of a run's journal.
+func (s *Store) Path(id string) string { return s.path(id) }
+
 const markName = "mark"
 
 var markRE = regexp.MustCompile(`^[A-Z2-7]{26}\n$`)
