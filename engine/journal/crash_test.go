@@ -111,9 +111,6 @@ func (d *powerDisk) look(path string, all map[uint64]entries) uint64 {
 	if !known {
 		n = &node{held: f, folder: info.IsDir()}
 		d.nodes[id] = n
-		if base := filepath.Base(path); base == markName+".new" {
-			n.synced = must2(os.ReadFile(path)) // see besideTheSeam
-		}
 	} else {
 		defer f.Close()
 	}
@@ -952,13 +949,12 @@ func TestPowerCutFinds(t *testing.T) {
 }
 
 // besideTheSeam are calls that change the disk and that no test can let fail; they are not crash points. What each
-// does is there, whole, at the next point; only of the mark's bytes it is believed that they are synced.
+// does is there, whole, at the next point.
 var besideTheSeam = map[string]int{
 	"disk.go Mkdir":    2, // each is followed by a syncDir
 	"blob.go Remove":   1, // after an error; the name is nobody's
 	"seal.go Remove":   1, // the key's other name
 	"seal.go Link":     1, // followed by a syncDir
-	"mark.go OpenFile": 1, // a write and a sync of it follow, then rename and syncDir, which are points
 	"lock.go OpenFile": 3, // the lock is the kernel's, what the file says is a courtesy
 }
 
@@ -1005,7 +1001,7 @@ func diskCalls(t *testing.T) map[string]bool {
 				case "rename", "remove", "syncDir":
 					sites[where] = true
 				case "WriteAt", "Write", "WriteString", "Sync", "Truncate":
-					if name != "lock.go" && (name != "mark.go" || on != "f") {
+					if name != "lock.go" {
 						sites[where] = true
 					}
 				case "Mkdir", "MkdirAll", "Link", "Symlink", "Remove", "RemoveAll", "Rename", "OpenFile", "Create", "WriteFile", "Chmod":
