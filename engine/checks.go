@@ -96,7 +96,7 @@ func (p *passage) unmarked(ctx context.Context, step int, err error) error {
 	}
 	end := &Problem{Code: Preflight, What: id + ": " + err.Error(), Next: "hcrun apply, again, once that is put right", Err: err}
 	if u, ok := errors.AsType[*Unavailable](err); ok {
-		end.Code, end.What = CannotVerify, id+" could not be verified after the change: "+withHint(u.Why, u.Hint)
+		end.Code, end.What = CannotVerify, id+" cannot answer, asked before the first write: "+withHint(u.Why, u.Hint)
 	} else if q, ok := errors.AsType[*Problem](err); ok {
 		end.Code = q.Code
 		if q.Next != "" {

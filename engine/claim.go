@@ -16,6 +16,9 @@ type Claim struct {
 	Node     string    `json:"node"` // its name in the inventory of whoever claims
 	Since    time.Time `json:"since"`
 	Holder
+	// Ack says that nothing is changed under this claim: it is held for as long as it takes to note an
+	// acknowledgement. One that is left over stands in nobody's way.
+	Ack bool `json:"ack,omitempty"`
 
 	// Token is what every write carries and the node compares. It is not in the JSON.
 	Token string `json:"-"`
@@ -28,7 +31,7 @@ type Holder struct {
 	Store  string `json:"store"`  // that folder's own mark: another folder in its place has another one
 }
 
-// Outcome is a line of a node's ledger: what came of a run that wrote there.
+// Outcome is a line of a node's ledger: what came of a run that wrote there. The last line of a run counts.
 type Outcome struct {
 	Run      string            `json:"run"`
 	Playbook string            `json:"playbook"`
@@ -44,6 +47,7 @@ type Outcome struct {
 	Why      string            `json:"why,omitempty"`
 	Store    string            `json:"store,omitempty"`  // the mark of the state folder that has the journal
 	Journal  Head              `json:"journal,omitzero"` // what that journal had when this was written
+	Ack      *Ack              `json:"ack,omitempty"`    // who has looked at it; nil: nobody
 }
 
 // Ledger is what a node itself has on record: who holds it, and what came of earlier runs, oldest first.
@@ -104,13 +108,13 @@ func (p *passage) claim() Claim {
 }
 
 // hold claims the node. What a process of the same state folder held is taken over: the folder's lock says
-// that it is gone.
+// that it is gone. So is what was held to note an acknowledgement: whoever does that writes nothing else.
 func (p *passage) hold(ctx context.Context) error {
 	if p.w != nil || !HasChanges(p.r.Steps) {
 		return nil
 	}
 	w, err := p.n.Claim(ctx, p.claim(), Claim{})
-	if held, ok := errors.AsType[*ClaimedError](err); ok && held.By.Store != "" && held.By.Holder.Store == p.Holder.Store {
+	if held, ok := errors.AsType[*ClaimedError](err); ok && (held.By.Ack || held.By.Store != "" && held.By.Holder.Store == p.Holder.Store) {
 		w, err = p.n.Claim(ctx, p.claim(), held.By)
 	}
 	if err != nil {
@@ -149,7 +153,7 @@ func (e *Engine) TakeOver(ctx context.Context, n Claimable, r *Run, user, reason
 	if err != nil {
 		return nil, err
 	}
-	if l.Claim == nil || l.Claim.Store == p.Holder.Store {
+	if l.Claim == nil || l.Claim.Ack || l.Claim.Store == p.Holder.Store {
 		return nil, nil
 	}
 	why := fmt.Sprintf("took the node over from run %s, by %s (journal in %s): %s", l.Claim.Run, l.Claim.By, l.Claim.Folder, reason)
@@ -226,14 +230,8 @@ func (p *passage) release(ctx context.Context, o *Outcome) error {
 
 // finish ends a run that has written: on the node, and then in the journal.
 func (p *passage) finish(ctx context.Context, ev Event, s State) error {
-	o := &Outcome{Store: p.Holder.Store, Journal: p.Journal.Head(), Run: p.r.ID, Playbook: p.r.Playbook, Node: p.r.Node, Machine: p.r.Machine, State: s, Clean: ev.End.Clean, Changed: p.r.Changed,
-		Began: p.r.Began, Ended: p.Clock.Now().UTC().Round(0), By: p.Holder.By, Inputs: p.r.Inputs, Why: ev.End.Why}
-	if s == Abandoned {
-		o.By = ev.End.User
-	}
-	if p.r.Turned != nil && s == RolledBk {
-		o.Why, o.By = p.r.Turned.Why, p.r.Turned.By
-	}
+	line := p.outcome(p.r, s, *ev.End)
+	o := &line
 	if p.r.FirstWrite.IsZero() {
 		o = nil // an operator gave up what had written nothing
 	}
@@ -246,15 +244,39 @@ func (p *passage) finish(ctx context.Context, ev Event, s State) error {
 	return p.record(p.r, ev)
 }
 
+// outcome is what a node's ledger says of a run that ends, or has ended, in that way.
+func (e *Engine) outcome(r *Run, s State, end End) Outcome {
+	o := Outcome{Store: e.Holder.Store, Journal: e.Journal.Head(), Run: r.ID, Playbook: r.Playbook, Node: r.Node, Machine: r.Machine, State: s, Clean: end.Clean, Changed: r.Changed,
+		Began: r.Began, Ended: r.Ended, By: e.Holder.By, Inputs: r.Inputs, Why: end.Why}
+	if r.Open() {
+		o.Ended = e.Clock.Now().UTC().Round(0)
+	}
+	if s == Abandoned {
+		o.By = end.User
+	}
+	if r.Turned != nil && s == RolledBk {
+		o.Why, o.By = r.Turned.Why, r.Turned.By
+	}
+	return o
+}
+
 // Recollect adds to past, oldest first, what a node has on record and the journals here do not: runs of other
 // operators, or of a journal that is lost. node and address are how the inventory here calls it. A run that the
-// journals know counts as the node says where that is newer: somebody rolled it back from elsewhere.
+// journals know counts as the node says where that is newer: somebody rolled it back, or acknowledged it, from
+// elsewhere.
 func Recollect(past []*Run, node, address string, l Ledger) []*Run {
 	all := slices.Clone(past)
 	at := func(id string) int { return slices.IndexFunc(all, func(r *Run) bool { return r.ID == id }) }
-	for _, o := range l.Outcomes {
+	last := map[string]int{}
+	for i, o := range l.Outcomes {
+		last[o.Run] = i
+	}
+	for i, o := range l.Outcomes {
+		if last[o.Run] != i {
+			continue
+		}
 		r := &Run{ID: o.Run, Opened: Opened{Playbook: o.Playbook, Node: node, Address: address, Machine: o.Machine, User: o.By, Inputs: o.Inputs},
-			Began: o.Began, Ended: o.Ended, Latest: o.Ended, FirstWrite: o.Began, State: o.State, Clean: o.Clean, Changed: o.Changed}
+			Began: o.Began, Ended: o.Ended, Latest: o.Ended, FirstWrite: o.Began, State: o.State, Clean: o.Clean, Changed: o.Changed, Acked: o.Ack}
 		if o.State == RolledBk {
 			r.Turned = &End{By: o.By, Why: o.Why}
 		}
@@ -263,6 +285,9 @@ func Recollect(past []*Run, node, address string, l Ledger) []*Run {
 			all = append(all, r)
 		case !all[i].Open() && all[i].State != o.State && o.Ended.After(all[i].Ended):
 			all[i] = r
+		case !all[i].Open() && all[i].State == o.State && o.Ack != nil && all[i].Acked == nil:
+			all[i] = all[i].clone()
+			all[i].Acked = o.Ack
 		}
 	}
 	slices.SortStableFunc(all, func(a, b *Run) int { return a.Began.Compare(b.Began) })

@@ -83,6 +83,20 @@ func journeys(steps func() []engine.Step) []journey {
 			}
 			return w.engine().Resume(ctx, w.node, r, "me@here")
 		}, engine.Landed, true},
+		{"acknowledged", func() *world {
+			w := newWorld(steps()...)
+			w.oracle.Check = failing("events")
+			_, _ = w.apply(ctx)
+			return w
+		}, func(w *world) error {
+			r := must2(engine.Fold(w.journal.Durable()))
+			if r.Acked == nil {
+				if err := w.engine().Ack(r, engine.Ack{Reason: "seen", User: "me@here"}); err != nil {
+					return err
+				}
+			}
+			return w.engine().Acknowledge(ctx, w.node, r.ID, r, engine.Ack{})
+		}, engine.RolledBk, false},
 		{"rollback of a landed run", func() *world {
 			w := newWorld(steps()...)
 			if _, err := w.apply(ctx); err != nil {
@@ -183,18 +197,33 @@ func (j journey) undisturbed(t *testing.T, sites *hits) (tree, history string, p
 	if r := must2(engine.Fold(w.journal.Durable())); r.State != j.want {
 		t.Fatalf("undisturbed it ends %q, want %q", r.State, j.want)
 	}
-	return w.node.Digest(), w.history(t), f.Points()
+	return w.remains(), w.history(t), f.Points()
 }
 
 func (j journey) same(t *testing.T, w *world, tree, history, at string) {
 	t.Helper()
 	w.sound(t)
-	if got := w.node.Digest(); got != tree {
+	if got := w.remains(); got != tree {
 		t.Fatalf("killed at %s, the node is\n%s\nwant\n%s", at, got, tree)
 	}
 	if got := w.history(t); got != history {
 		t.Fatalf("killed at %s, the history is\n%s\nwant\n%s", at, got, history)
 	}
+}
+
+// remains is what stays on the node: its tree, who holds it, and whose run was acknowledged.
+func (w *world) remains() string {
+	l := w.ledger()
+	text := w.node.Digest()
+	if l.Claim != nil {
+		text += "held by " + l.Claim.Run + "\n"
+	}
+	for _, o := range l.Outcomes {
+		if o.Ack != nil {
+			text += o.Run + " was acknowledged: " + o.Ack.Reason + "\n"
+		}
+	}
+	return text
 }
 
 // hits are the call sites that fuses have seen.

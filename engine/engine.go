@@ -79,21 +79,6 @@ func (e *Engine) Override(r *Run, o Override) error {
 	return e.record(r, Event{Kind: EvOverride, Override: &o})
 }
 
-// Ack records that an operator has looked at an eventful run, so that the next node may go.
-func (e *Engine) Ack(r *Run, a Ack) error {
-	switch {
-	case r.Open():
-		p := Problemf(Invalid, "run %s is not at its end (%s): it has to be resumed or rolled back first", r.ID, r.State)
-		p.Next = "hcrun show " + r.ID
-		return p
-	case a.Reason == "":
-		return Problemf(Invalid, "an acknowledgement needs a reason")
-	case !r.needsAck():
-		return &Problem{Code: Invalid, What: fmt.Sprintf("run %s holds nobody: it is %s, and nothing about it was out of the ordinary or it was acknowledged before", r.ID, r.State), Next: "hcrun status"}
-	}
-	return e.record(r, Event{Kind: EvAck, Ack: &a})
-}
-
 // record makes an event durable, applies it to the run and shows it, in this order. An event that
 // does not fit the run is a bug and is not written.
 func (e *Engine) record(r *Run, ev Event) error {

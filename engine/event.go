@@ -136,6 +136,7 @@ type ArmEvent struct {
 
 // Ack is an operator's word that an eventful run was looked at.
 type Ack struct {
-	Reason string `json:"reason"`
-	User   string `json:"user"`
+	Reason string    `json:"reason"`
+	User   string    `json:"user"`
+	At     time.Time `json:"at,omitzero"` // in a ledger only: a journal has the event's own
 }

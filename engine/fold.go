@@ -58,7 +58,9 @@ func (r *Run) step(e Event) error {
 	case EvTurned, EvPaused, EvLanded, EvRolledBack, EvIncomplete, EvAbandoned:
 		r.end(e)
 	case EvAck:
-		r.Acked = e.Ack
+		a := *e.Ack
+		a.At = e.At
+		r.Acked = &a
 	case EvArmed:
 		r.Armed = e.Armed
 	}

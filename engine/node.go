@@ -33,7 +33,8 @@ type Node interface {
 type WritableNode interface {
 	Node
 	// Release confirms the run's switch, if one is armed, and gives the claim up, durably. o, unless it is nil, is
-	// in the node's ledger before. The copies of what was there stay on the node when the run has landed. Errors:
+	// in the node's ledger before. The copies of what was there stay on the node when the run has landed, and all copies
+	// when o is an acknowledgement. Errors:
 	// *ClaimedError when the claim is no longer ours, *LostError, a *Problem as Put's.
 	Release(ctx context.Context, o *Outcome) error
 	// Arm makes the node put back what is listed, in that order, once so much time has passed without a

@@ -217,7 +217,7 @@ func notReproven(r *Run, step int, why string) *Problem {
 
 // notDurable is a journal that cannot be written: no write follows.
 func notDurable(r *Run, id string, err error) *Problem {
-	p := &Problem{Code: NotDurable, What: fmt.Sprintf("the journal cannot be written: %v", err), Now: "nothing was touched", Err: err}
+	p := &Problem{Code: NotDurable, What: fmt.Sprintf("the journal cannot be written: %v", err), Now: "nothing was touched", Next: "make room or rights for the journal, then the same command again", Err: err}
 	if r.ID != "" {
 		p.Now, p.Next = situation(r)+"; nothing more was written", "make room or rights for the journal, then hcrun resume "+id
 	}

@@ -56,7 +56,7 @@ func TestSimulator(t *testing.T) {
 	if bad > 0 || *allSeeds < simulations {
 		return
 	}
-	for _, what := range []string{"kill", "pause", "soft stop", "full disk", "fired", "takeover", "given up elsewhere", "copied journal", "edit", "acknowledged",
+	for _, what := range []string{"kill", "pause", "soft stop", "full disk", "fired", "takeover", "given up elsewhere", "copied journal", "edit", "acknowledged", "acknowledged on the node",
 		"failed check", "refused write", "no answer", "clock forwards", "clock backwards", "override", "withdrew", "pause between ledgers",
 		"lost acknowledgement of put", "lost acknowledgement of claim", "lost acknowledgement of release", "lost acknowledgement of arm",
 		string(engine.Landed), string(engine.RolledBk), string(engine.Abandoned), "rolled back what had landed", "ended at the first try", "put right by hand",
@@ -415,7 +415,7 @@ func (by *person) past() []*engine.Run {
 
 // foreign is the refusal when a node is held by a run that the journals here do not have.
 func (p *process) foreign(n *simNode, l engine.Ledger) error {
-	if l.Claim == nil || p.by.record(l.Claim.Run) != nil {
+	if l.Claim == nil || l.Claim.Ack || p.by.record(l.Claim.Run) != nil {
 		return nil
 	}
 	return engine.Problemf(engine.Locked, "%s is held by %s", n.Name(), l.Claim.Run)
@@ -587,7 +587,15 @@ func (s *simulation) takeUpOne(by *person, what, id string) error {
 		switch what {
 		case "ack":
 			s.met["acknowledged"]++
-			return e.Ack(r, engine.Ack{Reason: "chance", User: by.name})
+			word := engine.Ack{Reason: "chance", User: by.name}
+			if err := e.Ack(r, word); err != nil {
+				return err
+			}
+			if err := e.Acknowledge(ctx, v, id, r, word); err != nil {
+				return err
+			}
+			s.met["acknowledged on the node"]++
+			return nil
 		case "abandon":
 			if gone != nil {
 				return e.Abandon(ctx, nil, r, by.name, "chance")
@@ -630,7 +638,7 @@ func (s *simulation) giveUp(by *person, n *simNode) {
 	_ = s.process(by, n, "give up what holds "+n.Name(), func(ctx context.Context, p *process) error {
 		v := &view{n, p}
 		l, err := v.Ledger(ctx)
-		if err != nil || l.Claim == nil || by.record(l.Claim.Run) != nil {
+		if err != nil || l.Claim == nil || l.Claim.Ack || by.record(l.Claim.Run) != nil {
 			return err
 		}
 		mine := *l.Claim

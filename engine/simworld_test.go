@@ -297,7 +297,9 @@ func (n *simNode) observe() {
 	for ; n.outcomes < len(l.Outcomes); n.outcomes++ {
 		o := l.Outcomes[n.outcomes]
 		over[o.Run] = o.State
-		n.ended(o)
+		if o.Ack == nil || n.s.runs[o.Run].ended != o.State {
+			n.ended(o)
+		}
 	}
 	for _, id := range n.s.ids {
 		if n.s.runs[id].node != n {

@@ -61,7 +61,8 @@ var ofRunner = []fault{
 	{id: "R22", promise: "P20", what: "There is no terminal, or a dumb or a narrow one.", exit: "25", tests: `
 		cmd/hcrun/cli: TestScripts/usage
 		cmd/hcrun/cli: TestScripts/rollback
-		cmd/hcrun/cli: TestDumbTerminal`, but: "the countdown of --wait, which moves the cursor on a dumb terminal, too"},
+		cmd/hcrun/cli: TestDumbTerminal
+		cmd/hcrun/cli: TestWaitOnDumbTerminal`},
 	{id: "R23", promise: "P14", what: "The state folder is a link, or others can write it.", exit: "50", tests: `
 		engine/journal: TestAStateFolderThatOthersCanChangeIsRefused
 		engine/journal: TestAStateFolderOfSomebodyElseIsRefused

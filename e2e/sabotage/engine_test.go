@@ -256,4 +256,24 @@ var ofClaim = []sabotage{
 		file: "engine/claim.go", pkg: "engine", test: "TestRecollect",
 		old: "all = append(all, r)", new: "",
 	},
+	{
+		name: "acknowledgement that only its giver has", promise: "P12", removed: "What was acknowledged in one place holds nobody in another.",
+		file: "engine/claim.go", pkg: "engine", test: "TestAcknowledge/told",
+		old: ", Acked: o.Ack}", new: "}",
+	},
+	{
+		name: "acknowledgement from elsewhere", promise: "P12", removed: "A journal that has no acknowledgement goes by the node's.",
+		file: "engine/claim.go", pkg: "engine", test: "TestAcknowledgedElsewhere",
+		old: "all[i].Acked = o.Ack", new: "",
+	},
+	{
+		name: "acknowledgement of what nobody saw", promise: "P12", removed: "What has become of a run since it was looked at is not acknowledged with it.",
+		file: "engine/ack.go", pkg: "engine", test: "TestAcknowledgeOvertaken",
+		old: "len(l.Outcomes) != len(seen.Outcomes)", new: "len(l.Outcomes) < 0",
+	},
+	{
+		name: "acknowledgement over a claim", promise: "P11", removed: "A node that a run holds is not taken from it for an acknowledgement.",
+		file: "engine/ack.go", pkg: "engine", test: "TestAcknowledge/a_node_at_work",
+		old: "held != nil && (held.Ack ||", new: "held != nil && (true ||",
+	},
 }

@@ -13,6 +13,11 @@ var ofJournal = []sabotage{
 		old: "err = s.disk.syncDir(s.runs())", new: "err = nil",
 	},
 	{
+		name: "sync of what a dead process made", promise: "P8", removed: "A folder whose maker died before it was synced is synced by who finds it.",
+		file: "engine/journal/disk.go", pkg: "engine/journal", test: "TestPowerCutAnywhere",
+		old: "err := d.syncDir(folder)\n", new: "err := error(nil)\n",
+	},
+	{
 		name: "sync of a kept file", promise: "P1", removed: "The bytes of before are on the disk before they are said to be kept.",
 		file: "engine/journal/blob.go", pkg: "engine/journal", test: "TestOrderOfSyncs",
 		old: "if err := out.Sync(); err != nil {", new: "if err := error(nil); err != nil {",

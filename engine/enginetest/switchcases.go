@@ -228,6 +228,27 @@ func switchCases() []testCase {
 				b.Errorf("%+v, %v", s, err)
 			}
 		}},
+		{"an acknowledgement leaves the copies of every run", func(b bench) {
+			b.must(b.g.WriteFile(b.at("f"), []byte("old"), 0o600))
+			c := b.change("f", b.file("old", 0o600), b.file("new", 0o600))
+			run := b.armed(time.Hour, c)
+			b.puts(c)
+			b.must(b.n.Release(b.Context(), &engine.Outcome{Run: run, State: engine.Landed}))
+			for _, other := range []string{run, "run-2"} {
+				for _, s := range []engine.State{engine.Landed, engine.RolledBk} {
+					n, err := b.c.Claim(b.Context(), engine.Claim{Run: other, Ack: true}, engine.Claim{})
+					b.must(err)
+					b.must(n.Release(b.Context(), &engine.Outcome{Run: other, State: s, Ack: &engine.Ack{Reason: "$(id)", User: "it's", At: time.Unix(3, 0).UTC()}}))
+				}
+			}
+			l := b.ledger()
+			if o := l.Outcomes[len(l.Outcomes)-1]; o.Ack == nil || *o.Ack != (engine.Ack{Reason: "$(id)", User: "it's", At: time.Unix(3, 0).UTC()}) {
+				b.Errorf("on record is %+v", o)
+			}
+			if s, err := b.c.Switch(b.Context(), run); err != nil || s.State != engine.Confirmed {
+				b.Errorf("%+v, %v", s, err)
+			}
+		}},
 		{"whoever claims the node answers for what is on it", func(b bench) {
 			b.must(b.g.WriteFile(b.at("f"), []byte("old"), 0o600))
 			c := b.change("f", b.file("old", 0o600), b.file("new", 0o600))

@@ -259,7 +259,7 @@ func (h *held) Release(ctx context.Context, o *engine.Outcome) error {
 	}
 	h.mu.Lock()
 	h.ledger.Claim = nil
-	h.confirm(h.run, o != nil && o.State != engine.RolledBk)
+	h.confirm(h.run, o != nil && (o.Ack != nil || o.State != engine.RolledBk))
 	if o != nil {
 		h.ledger.Outcomes = append(h.ledger.Outcomes, *o)
 	}

@@ -1,7 +1,9 @@
 package journal
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -49,23 +51,33 @@ func (realDisk) syncDir(path string) error {
 	return d.Sync()
 }
 
-// makeDir makes a folder and its parents, 0700, durably: each name is synced before the next is made.
+// makeDir makes a folder and its parents, 0700, durably: each name is synced before the next is made. The name of the
+// first one that is there already may be that of a process which died before it could sync it, so that is synced, too;
+// those above it were by whoever made it.
 func makeDir(d disk, path string) error {
-	err := os.Mkdir(path, 0o700)
-	switch {
-	case os.IsExist(err):
-		return nil
-	case os.IsNotExist(err) && filepath.Dir(path) != path:
-		if err := makeDir(d, filepath.Dir(path)); err != nil {
-			return err
-		}
-		if err := os.Mkdir(path, 0o700); err != nil && !os.IsExist(err) {
-			return err
-		}
-	case err != nil:
+	parent := filepath.Dir(path)
+	if _, err := os.Lstat(path); err == nil {
+		return settled(d, parent)
+	} else if !os.IsNotExist(err) || parent == path {
 		return err
 	}
-	return d.syncDir(filepath.Dir(path))
+	if err := makeDir(d, parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !os.IsExist(err) {
+		return err
+	}
+	return d.syncDir(parent)
+}
+
+// settled syncs the names in a folder in which nothing was made by this process. One that may not be read, or cannot be
+// synced at all, has no name of ours.
+func settled(d disk, folder string) error {
+	err := d.syncDir(folder)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL) {
+		return nil
+	}
+	return err
 }
 
 // ours refuses what others can change: a journal decides what is written to nodes as root.
@@ -93,6 +105,7 @@ func ours(path string, info os.FileInfo) error {
 // notDurable is the problem of a state folder that cannot be written. Nothing may be sent to a node.
 func notDurable(doing string, err error) *engine.Problem {
 	p := engine.Problemf(engine.NotDurable, "%s: %w", doing, err)
-	p.What += "\nwhat cannot be recorded first is not done to a node; make room or choose another folder with --state"
+	p.What += "\nwhat cannot be recorded first is not done to a node"
+	p.Next = "make room or rights for it, or name another state folder with --state, then the same command again"
 	return p
 }

@@ -78,10 +78,7 @@ func (s *Store) settle(f file, id string, c *contents) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	if err := makeDir(s.disk, s.blobs(id)); err != nil {
-		return err
-	}
-	return s.disk.syncDir(s.runs())
+	return makeDir(s.disk, s.blobs(id)) // and with it the names of both are synced
 }
 
 // setAside copies a torn tail to the first free ID.torn-N, durably.

@@ -7,13 +7,15 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"syscall"
 
 	"github.com/hcrun/hcrun/engine"
 )
 
 // Dir is the state folder, absolute.
 func (s *Store) Dir() string { return s.dir }
+
+// Path is the file of a run's journal.
+func (s *Store) Path(id string) string { return s.path(id) }
 
 const markName = "mark"
 
@@ -41,11 +43,11 @@ func (s *Store) Mark() (string, error) {
 
 func (s *Store) writeMark(path, mark string) error {
 	temp := path + ".new"
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
+	f, err := s.disk.open(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(mark + "\n")
+	_, err = f.WriteAt([]byte(mark+"\n"), 0)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}

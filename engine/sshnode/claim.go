@@ -83,6 +83,8 @@ func (h *held) Release(ctx context.Context, o *engine.Outcome) error {
 	how := "gone"
 	switch {
 	case o == nil:
+	case o.Ack != nil: // what copies there are belongs to others
+		how = "kept"
 	case o.State == engine.Landed:
 		how = "landed"
 	case o.State != engine.RolledBk:

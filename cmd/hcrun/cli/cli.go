@@ -77,6 +77,7 @@ type app struct {
 	env      func(string) (string, bool)
 	veil     *engine.Veil // hides secrets on every way out
 	terminal bool         // a person can be asked
+	redraws  bool         // a line on it can be written anew
 	style    ui.Style
 
 	state     string // --state

@@ -36,7 +36,7 @@ func examineSwitch(ctx context.Context, n engine.Claimable, h inventory.Host) []
 	if err != nil {
 		return append(found, say("claim", warning, "", "who holds it cannot be asked: %v", err))
 	}
-	if l.Claim == nil {
+	if l.Claim == nil || l.Claim.Ack {
 		return append(found, say("claim", fine, "", "nobody holds it"))
 	}
 	c := l.Claim

@@ -119,7 +119,7 @@ func (ro *rollout) ledger(ctx context.Context, h inventory.Host) (engine.Ledger,
 // knows the node by another name or address.
 func (s *site) foreign(store *journal.Store, h inventory.Host, l engine.Ledger) error {
 	c := l.Claim
-	if c == nil {
+	if c == nil || c.Ack {
 		return nil
 	}
 	ids, err := store.IDs()

@@ -221,20 +221,61 @@ func (a *app) verify(args []string) error {
 		}
 		ids = []string{id}
 	}
-	var first error
+	var damaged []error
 	for _, id := range ids {
-		report, err := store.Verify(id)
+		report, err := verifyOne(store, id)
 		if err != nil {
 			a.note("%s: %v", id, err)
-			if first == nil {
-				first = err
+			damaged = append(damaged, err)
+			if p, ok := errors.AsType[*engine.Problem](err); ok && p.Next != "" && len(ids) > 1 {
+				a.note("  next: %s", p.Next)
 			}
 			continue
 		}
 		a.note("%s: %d records, %d contents, head %.16s, torn tail of %d bytes", id, report.Records, report.Blobs, report.Head, report.Torn)
 	}
-	if first != nil && len(ids) > 1 {
-		return engine.Problemf(engine.CodeOf(first), "not every journal is whole; see above")
+	switch len(damaged) {
+	case 0:
+		return nil
+	case 1:
+		return damaged[0]
 	}
-	return first
+	p := engine.Problemf(engine.CodeOf(damaged[0]), "%d journals of %d are not whole; see above", len(damaged), len(ids))
+	p.Next = "what is named above, for each"
+	return p
+}
+
+// verifyOne checks one journal, its contents, and that its records can follow on each other. What is said to be next is
+// what helps, and not to verify it once more.
+func verifyOne(store *journal.Store, id string) (journal.Report, error) {
+	events, err := store.Read(id)
+	if err == nil && len(events) > 0 {
+		if _, err = engine.Fold(events); err != nil {
+			err = engine.Problemf(engine.Corrupt, "run %s: %w; a newer hcrun may have written it", id, err)
+		}
+	}
+	if err != nil {
+		return journal.Report{}, setAside(store, id, err)
+	}
+	report, err := store.Verify(id)
+	if p, ok := errors.AsType[*engine.Problem](err); ok && p.Next == "" {
+		named := *p
+		named.Next = "hcrun journal import FILE   (of an intact copy: it brings back what is lost or changed here). Only this run's own resume and rollback need it"
+		err = &named
+	}
+	return report, err
+}
+
+// setAside says how to go on without a damaged journal: as long as it is there no guard can be decided. The nodes have
+// on record what came of their runs, and who holds them.
+func setAside(store *journal.Store, id string, err error) error {
+	p, ok := errors.AsType[*engine.Problem](err)
+	if !ok || p.Code != engine.Corrupt {
+		return err
+	}
+	named := *p
+	path := store.Path(id)
+	named.Now = "nothing is begun from this state folder while it is there; the nodes hold all the same: their ledgers have what came of runs, and their claims who is at work"
+	named.Next = "mv " + path + " " + path + ".away   (it stays to be looked at), then hcrun journal import FILE, of an intact copy, where there is one"
+	return &named
 }

@@ -179,7 +179,7 @@ func (ro *rollout) held(held *engine.NotYetError) error {
 		case engine.GuardInputs:
 			p.Code = engine.InputsChanged
 		case engine.GuardClean:
-			p.Next = "hcrun history   (then: hcrun ack RUN --reason TEXT)"
+			p.Next = "hcrun history   (then: hcrun ack RUN --reason TEXT -i " + ro.inv.Path + ")"
 		}
 	}
 	if !held.Until.IsZero() {

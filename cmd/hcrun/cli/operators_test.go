@@ -184,6 +184,71 @@ func TestAbandon(t *testing.T) {
 	b.must(0, b.apply("master2", "--override", "order", "--override", "peers", "--override", "gate", "--reason", "master1 is gone")...)
 }
 
+// TestAckElsewhere: what one operator has acknowledged holds no other one, as soon as the node knows of it; and who
+// has no journal of a run can acknowledge it as well.
+func TestAckElsewhere(t *testing.T) {
+	needLab(t)
+	first := newBench(t, binary(t))
+	first.up()
+	second := first.beside()
+	fails := func(node string) string {
+		t.Helper()
+		first.must(0, "lab", "break", node, "policy")
+		out := first.must(21, first.apply(node)...)
+		first.must(0, "lab", "mend", node)
+		_, next, _ := strings.Cut(out, "hcrun ack ")
+		run, _, _ := strings.Cut(next, " ")
+		return run
+	}
+	run := fails("master1")
+	held := func(node string) {
+		t.Helper()
+		if out := second.must(10, second.apply(node)...); !strings.Contains(out, "clean: run "+run) || !strings.Contains(out, "hcrun ack RUN --reason TEXT -i "+second.inventory) {
+			t.Errorf("another guard held it:\n%s", out)
+		}
+	}
+	held("master1")
+	first.must(0, "lab", "break", "master1", "unreachable")
+	if out := first.must(0, "ack", run, "--reason", "the policy was broken"); !strings.Contains(out, "master1 does not know of it") || !strings.Contains(out, "next: hcrun ack "+run+" --reason TEXT, once more") {
+		t.Errorf("it says\n%s", out)
+	}
+	first.must(41, "ack", run, "--reason", "again")
+	first.must(0, "lab", "mend", "master1")
+	held("master1")
+
+	// A node that is held is left alone.
+	claim := filepath.Join(first.root("master1"), "var", "lib", "hcrun", "claim")
+	if err := os.WriteFile(claim, []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZ\n"+`{"run":"run-9","playbook":"p","by":"you@there","folder":"/elsewhere","store":"there"}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := first.must(11, "ack", run, "--reason", "again"); !strings.Contains(out, "master1 is held by run run-9") || !strings.Contains(out, "was not disturbed") {
+		t.Errorf("it says\n%s", out)
+	}
+	if err := os.Remove(claim); err != nil {
+		t.Fatal(err)
+	}
+	if out := first.must(0, "ack", run, "--reason", "again"); !strings.Contains(out, "master1 has it on record, for every operator") {
+		t.Errorf("it says\n%s", out)
+	}
+	if ledger, err := os.ReadFile(filepath.Join(filepath.Dir(claim), "ledger")); err != nil || !strings.Contains(string(ledger), `"ack":{"reason":"the policy was broken","user":"`) {
+		t.Errorf("%v, the ledger has\n%s", err, ledger)
+	}
+	second.must(0, second.apply("master1")...)
+
+	// The journal is elsewhere.
+	first.must(0, "lab", "clock", "+25h")
+	run = fails("master2")
+	held("master2")
+	if out := second.must(2, "ack", run, "--reason", "seen"); !strings.Contains(out, "hcrun ack RUN --reason TEXT -i INVENTORY") {
+		t.Errorf("it says\n%s", out)
+	}
+	second.must(2, "ack", "run-9", "--reason", "seen", "-i", second.inventory)
+	if out := second.must(0, "ack", run, "--reason", "seen from here", "-i", second.inventory); !strings.Contains(out, "master2 has it on record") {
+		t.Errorf("it says\n%s", out)
+	}
+	first.must(0, first.apply("master2")...)
+}
+
 // TestCutJournal: a journal whose last records are cut off, at the end of a record, reads like one that was never
 // longer; the node remembers that it was.
 func TestCutJournal(t *testing.T) {

@@ -35,6 +35,7 @@ func (p Program) Main() {
 	}
 	a := &app{kinds: p.Kinds, compiled: p.Playbooks, in: os.Stdin, out: os.Stdout, errOut: os.Stderr, env: os.LookupEnv}
 	a.terminal = term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
+	a.redraws = a.terminal && os.Getenv("TERM") != "dumb"
 	a.style = ui.Style{Color: term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
 	if err := p.check(); err != nil {
 		ui.Problem(a.errOut, a.style, engine.Problemf(engine.Bug, "this binary is put together wrongly: %w", err), "")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/hcrun/hcrun/engine/journal"
 	"github.com/hcrun/hcrun/engine/sshnode"
 	"github.com/hcrun/hcrun/inventory"
+	"github.com/hcrun/hcrun/playbooks"
 )
 
 func (a *app) resumeCmd() *cobra.Command {
@@ -19,7 +21,7 @@ func (a *app) resumeCmd() *cobra.Command {
 	c := a.withInventory(&cobra.Command{
 		Use:   "resume [RUN]",
 		Short: "Finish an interrupted run: find out what is true on the node and go on",
-		Long:  "RUN is a run's id, the beginning or end of it, or a node's name for its newest run. Goes on with the recorded plan and contents, never with the files on disk now. Without RUN it takes the newest unfinished one.",
+		Long:  "RUN is a run's id, the beginning or end of it, or a node's name for its newest run. Goes on with the recorded plan and contents, never with the files on disk now, and names those that have changed. Without RUN it takes the newest unfinished one.",
 		Args:  exactly(0, 1, "at most one run"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if back && (done || retry) || done && retry {
@@ -75,8 +77,17 @@ func (a *app) resume(ctx context.Context, args []string, how resuming) error {
 				return err
 			}
 		}
+		a.sayChanged(r)
 		return e.Resume(ctx, n, r, me())
 	})
+}
+
+// sayChanged says which files of a run's playbook are others by now: resume goes by the record and not by them.
+func (a *app) sayChanged(r *engine.Run) {
+	o := playbooks.Options{Kinds: a.kinds, Env: a.env, Hide: a.veil.Hide}
+	if changed := playbooks.Changed(r.Source, o, r.Inputs); len(changed) > 0 {
+		a.note("changed since the run began: %s; the run goes on with what was planned then", strings.Join(changed, ", "))
+	}
 }
 
 func (a *app) rollback(ctx context.Context, args []string, plan, yes bool) error {

@@ -130,7 +130,7 @@ func (a *app) abandonForeign(ctx context.Context, store *journal.Store, name, re
 		if err != nil {
 			return err
 		}
-		if l.Claim != nil && l.Claim.Run == name {
+		if l.Claim != nil && l.Claim.Run == name && !l.Claim.Ack {
 			return a.giveUp(ctx, store, s, h, *l.Claim, reason)
 		}
 	}
@@ -160,6 +160,6 @@ func (a *app) giveUp(ctx context.Context, store *journal.Store, s *site, h inven
 		return err
 	}
 	a.note("%s is not held any more; its ledger says that run %s, by %s, was given up", h.Name, c.Run, c.By)
-	a.note("other nodes are held by it: once you have seen what is true on %s, hcrun apply ... --override clean --reason TEXT", h.Name)
+	a.note("other nodes are held by it: once you have seen what is true on %s, hcrun ack %s --reason TEXT -i %s", h.Name, c.Run, s.inv.Path)
 	return nil
 }

@@ -132,6 +132,33 @@ func TestDumbTerminal(t *testing.T) {
 	}
 }
 
+// TestWaitOnDumbTerminal: where no line can be written anew, the countdown of --wait is lines of plain text.
+func TestWaitOnDumbTerminal(t *testing.T) {
+	needLab(t)
+	b := newBench(t, binary(t))
+	b.must(0, b.apply("master1")...)
+	for env, redraws := range map[string]bool{"TERM=dumb": false, "TERM=xterm": true} {
+		s, c := b.onScreen(env, b.apply("master2", "--wait")...)
+		for deadline := time.Now().Add(time.Minute); !strings.Contains(s.text(), "Ctrl-C stops") && !strings.Contains(s.text(), "waiting for master2: "); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: not within a minute:\n%s", env, s.text())
+			}
+		}
+		time.Sleep(1500 * time.Millisecond) // the second round of the countdown
+		if err := c.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		if code := b.exit(c.Wait()); code != 130 {
+			t.Errorf("%s: it ended with %d", env, code)
+		}
+		<-s.over
+		text := s.text()
+		if strings.Contains(text, "\x1b[K") != redraws || !redraws && (strings.Contains(text, "\x1b") || strings.Count(text, "waiting for master2: ") != 1) {
+			t.Errorf("%s: it shows\n%q", env, text)
+		}
+	}
+}
+
 // noTerminal skips, but not in CI.
 func noTerminal(t testing.TB, err error) {
 	t.Helper()

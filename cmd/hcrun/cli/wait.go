@@ -35,7 +35,7 @@ func (ro *rollout) countdown(ctx context.Context, node string, until time.Time, 
 			ro.app.note("%s may start now", node)
 			return nil
 		}
-		if ro.app.terminal && !ro.app.json {
+		if ro.app.redraws && !ro.app.json {
 			fmt.Fprintf(ro.app.out, "\r\x1b[Kwaiting for %s: %s left, until %s; Ctrl-C stops, nothing is changed meanwhile", ui.Line(node), left.Round(time.Second), hour)
 		} else if shown == 0 || shown-left >= time.Hour {
 			ro.app.note("waiting for %s: %s left, until %s", node, left.Round(time.Second), hour)
@@ -43,7 +43,7 @@ func (ro *rollout) countdown(ctx context.Context, node string, until time.Time, 
 		}
 		select {
 		case <-ctx.Done():
-			if ro.app.terminal {
+			if ro.app.redraws && !ro.app.json {
 				fmt.Fprintln(ro.app.out)
 			}
 			return context.Cause(ctx)
