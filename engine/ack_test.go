@@ -188,3 +188,24 @@ func TestAcknowledgeOvertaken(t *testing.T) {
 		t.Errorf("held by %+v", held)
 	}
 }
+
+// TestAcknowledgeAnotherMachine: an acknowledgement is not written where another machine answers to the node's name.
+func TestAcknowledgeAnotherMachine(t *testing.T) {
+	w := newWorld(short()...)
+	w.node.SetMachine("0123456789abcdef")
+	w.oracle.Check = failing("events")
+	e, r, err := w.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Machine = "0123456789abcdef"
+	if err := e.Apply(t.Context(), w.node, r); engine.CodeOf(err) != engine.RolledBack {
+		t.Fatal(err)
+	}
+	before := len(w.ledger().Outcomes)
+	w.node.SetMachine("fedcba9876543210")
+	err = w.engine().Acknowledge(t.Context(), w.node, r.ID, r, engine.Ack{Reason: "seen", User: "me@here"})
+	if engine.CodeOf(err) != engine.Identity || len(w.ledger().Outcomes) != before {
+		t.Errorf("%v, and the ledger has %d lines, not %d", err, len(w.ledger().Outcomes), before)
+	}
+}
