@@ -48,6 +48,11 @@ var ofExec = []sabotage{
 		old: `[ "$x" != "$2" ] || return 0`, new: ":",
 	},
 	{
+		name: "undo at a boot", promise: "P13", removed: "At a boot a command is undone whatever its probe says: what is to be started may be waiting for its turn.",
+		file: worker, pkg: "engine/sshnode", test: "TestRevertCommandsAtBoot",
+		old: ` && [ $most != 20 ]; then`, new: "; then",
+	},
+	{
 		name: "undo that hangs", promise: "P18", removed: "What undoes a command is killed when it takes too long.",
 		file: worker, pkg: "engine/sshnode", test: "TestRevertCommands",
 		old: `[ $i -lt "$1" ] && [ $i -lt $most ] || break; done; kill -KILL -$p )`, new: `:; done )`,

@@ -184,7 +184,7 @@ func TestSwitch(t *testing.T) {
 			play         func(*testing.T, *site)
 		}{
 			{"runner killed", "30s", runnerKilled}, {"network cut", "30s", networkCut}, {"reboot", "30m", reboots},
-			{"storm", "30s", storm}, {"lands", "30s", lands}, {"cannot be armed", "30s", cannotArm},
+			{"storm", "30s", storm}, {"lands", "30s", lands}, {"cannot be armed", "30s", cannotArm}, {"units", "30s", units},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()

@@ -140,6 +140,32 @@ func TestExecLost(t *testing.T) {
 	}
 }
 
+// TestRevertCommandsAtBoot: what a probe says then does not keep a node from undoing a command, since what is to be
+// started may only be waiting for its turn.
+func TestRevertCommandsAtBoot(t *testing.T) {
+	for name, shell := range shells(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := serve(t, &server{shell: shell}).dial(t)
+			d := folder(t)
+			writeFile(t, filepath.Join(d, "state"), "inactive\n")
+			c := engine.CommandChange([]string{"head", "-n", "1", d + "/state"}, engine.Says("inactive"), "active",
+				engine.Command{Run: []string{"true"}, Undo: []string{"sh", "-c", "echo x >" + d + "/undone"}})
+			if _, err := n.Arm(t.Context(), time.Hour, restores([]engine.Change{c})); err != nil {
+				t.Fatal(err)
+			}
+			script := filepath.Join(n.config.keep(), "undo", n.run, "revert.sh")
+			writeFile(t, filepath.Join(filepath.Dir(script), "boot"), "another\n")
+			if out, err := exec.Command(shell[0], append(append([]string{}, shell[1:]...), script, "boot", "0123456789abcdef01234567")...).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			if got := names(t, d); got != "state undone" {
+				t.Errorf("in the folder is %q", got)
+			}
+		})
+	}
+}
+
 // TestEndRunsNothing: a run that ends clears up, and runs nothing that undoes it.
 func TestEndRunsNothing(t *testing.T) {
 	for name, shell := range shells(t) {

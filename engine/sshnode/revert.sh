@@ -51,9 +51,10 @@ most=86400
 limited() { ( exec 9>&-; eval "exec setsid $2" ) & p=$!
   ( i=0; while sleep 1; do i=$((i+1)); [ $i -lt "$1" ] && [ $i -lt $most ] || break; done; kill -KILL -$p ) >/dev/null & q=$!
   wait $p; r=$?; kill -KILL $q; p=; return $r; }
-# undo SECONDS BEFORE PROBE COMMAND NAME: runs what undoes a command, unless the probe says what it said before.
+# undo SECONDS BEFORE PROBE COMMAND NAME: runs what undoes a command, unless the probe says what it said before. At a
+# boot that says nothing: what is to be started may only be waiting for its turn.
 undo() { result; last=$5 st=0 e= plen=0
-  if [ -n "$3" ]; then
+  if [ -n "$3" ] && [ $most != 20 ]; then
     x=$(limited 20 "$3"); r=$?; [ -n "$x" ] || [ $r = 0 ] || x="status $r"
     [ "$x" != "$2" ] || return 0
   fi
