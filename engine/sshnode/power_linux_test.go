@@ -500,6 +500,7 @@ func TestPowerCut(t *testing.T) {
 				return
 			}
 			t.Run("put", func(t *testing.T) {
+				t.Parallel()
 				began, p, cases := time.Now(), newPowered(t, kind, script), powerCases()
 				p.held = hold(t, p.n)
 				for name, hows := range map[string]string{"create": "before after committed dies", "replace": "before after committed dies",
@@ -513,6 +514,7 @@ func TestPowerCut(t *testing.T) {
 				p.report(began)
 			})
 			t.Run("record", func(t *testing.T) {
+				t.Parallel()
 				began, p := time.Now(), newPowered(t, kind, script)
 				for _, name := range []string{"first claim", "claim", "first line", "line", "give up"} {
 					for _, how := range []string{"before", "after", "committed"} {
