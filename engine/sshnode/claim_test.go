@@ -21,6 +21,7 @@ import (
 // is made, replaced and given up: nothing is acknowledged that is not so, and what is on record is always whole:
 // the claim of before or the new one, the ledger of before or one with the line.
 func TestRecordOnToolsThatFail(t *testing.T) {
+	t.Parallel()
 	eachFault(t, func(t *testing.T, s *server, sab *saboteur) {
 		n := s.connect(t)
 		run := func(at int) engine.Claim { return engine.Claim{Run: fmt.Sprint("run-", at+1)} } // hold's is the first
@@ -131,6 +132,7 @@ func TestForeignRecord(t *testing.T) {
 
 // TestLockedRecord: while another process writes, a write waits, and gives up without having changed anything.
 func TestLockedRecord(t *testing.T) {
+	t.Parallel()
 	n := serve(t, &server{env: tools(t, map[string]string{"sleep": "exec " + mustFind(t, "sleep") + " 0.05"})}).dial(t)
 	d := folder(t)
 	change := engine.Change{At: d + "/f", Before: absent, After: file("x", 0o600)}

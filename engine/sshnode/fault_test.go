@@ -97,6 +97,7 @@ func eachFault(t *testing.T, do func(t *testing.T, s *server, sab *saboteur)) {
 // with it: no put is ever acknowledged that did not happen, and there is never anything but Before or
 // After.
 func TestToolsThatFail(t *testing.T) {
+	t.Parallel()
 	chosen := " create, create any, replace, adjust, adjust any, remove, remove any, make directory, adjust directory, remove directory,"
 	eachFault(t, func(t *testing.T, s *server, sab *saboteur) {
 		n := s.dial(t)

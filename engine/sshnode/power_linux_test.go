@@ -490,6 +490,7 @@ func (p *powered) all(name, how string, cut func(at int) bool) {
 // TestPowerCut cuts the power before and after every call of every tool: there is exactly what was before or what
 // is after, and what was acknowledged stays.
 func TestPowerCut(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("a thousand power cuts")
 	}
@@ -530,6 +531,7 @@ func TestPowerCut(t *testing.T) {
 // TestPowerCutFinds: a script that leaves out a sync is found out, on each file system and by every change that
 // needs that sync.
 func TestPowerCutFinds(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("a hundred power cuts")
 	}

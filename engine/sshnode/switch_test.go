@@ -134,15 +134,19 @@ func TestRevertAtBoot(t *testing.T) {
 // TestRevertKilled kills the script at every call of every tool, before it and after it, and lets another one go on:
 // whatever was there is put back, and the decision stands.
 func TestRevertKilled(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("a few hundred reverts")
 	}
-	for _, how := range []string{"kill", "killed-after"} {
-		t.Run(how, func(t *testing.T) {
+	const lanes = 4 // a revert waits for the one that the node begins by itself: so many go on meanwhile
+	for lane := range 2 * lanes {
+		how, first := []string{"kill", "killed-after"}[lane%2], lane/2
+		t.Run(fmt.Sprintf("%s, every %dth from %d", how, lanes, first+1), func(t *testing.T) {
 			t.Parallel()
 			sab := newSaboteur(t, how)
 			n := serve(t, &server{}).dial(t)
-			sab.eachCall(t, "revert", 40, func(at int) string {
+			sab.eachCall(t, "revert", 40/lanes, func(at int) string {
+				at = first + 1 + (at-1)*lanes
 				d, script, all := changed(t, n, time.Hour)
 				sab.arm(t, at)
 				cmd := exec.Command("/bin/sh", "-c", `echo $$ >"$0/pid"; exec /bin/sh "$1" now`, sab.dir, script)
@@ -167,6 +171,7 @@ func TestRevertKilled(t *testing.T) {
 // TestArmOnToolsThatFail has every call of every tool fail while a switch is armed: it is armed, or nothing of it is
 // left, and never does it say so when it is not.
 func TestArmOnToolsThatFail(t *testing.T) {
+	t.Parallel()
 	eachFault(t, func(t *testing.T, s *server, sab *saboteur) {
 		n := s.dial(t)
 		sab.eachCall(t, "arm", 20, func(at int) string {

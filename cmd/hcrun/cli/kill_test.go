@@ -16,6 +16,7 @@ import (
 // then. In the end the node and the recorded history are those of a run that nobody disturbed.
 // HCRUN_KILLS sets how many times; each failure prints the seed.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	needLab(t)
 	kills := 50
 	if n, err := strconv.Atoi(os.Getenv("HCRUN_KILLS")); err == nil {
