@@ -23,7 +23,6 @@ var writesRE = regexp.MustCompile(`^\d+ +(?:open(?:at)?\(.*(?:O_WRONLY|O_RDWR|O_
 // everything that runs on the node meanwhile: nothing is written, not even in vain, but for /dev/null and
 // the tools' self-test on names that cannot exist.
 func TestPlanOnReadOnlyNode(t *testing.T) {
-	t.Parallel()
 	needLab(t)
 	b := newBench(t, binary(t))
 	text := b.watched("master1", func() {
@@ -42,7 +41,6 @@ func TestPlanOnReadOnlyNode(t *testing.T) {
 
 // TestDoctorOnReadOnlyNode does the same with doctor.
 func TestDoctorOnReadOnlyNode(t *testing.T) {
-	t.Parallel()
 	needLab(t)
 	b := newBench(t, binary(t))
 	text := b.watched("master1", func() { b.must(0, "doctor", "-i", b.inventory, "--limit", "master1") })
