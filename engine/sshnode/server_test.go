@@ -26,11 +26,12 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// TestMain lets more tests run side by side than there are processors: those that do so wait, most of the time.
+// TestMain lets more tests run side by side than there are processors: those that do so wait, most of the time. Fuzzing
+// does not wait.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" || f.Name == "test.fuzz" })
 	if !given {
 		flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0)))
 	}
