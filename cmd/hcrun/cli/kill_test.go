@@ -36,13 +36,13 @@ func TestKill(t *testing.T) {
 	if n, err := strconv.ParseUint(os.Getenv("HCRUN_SEED"), 10, 64); err == nil {
 		seed = n
 	}
-	const workers = 2
+	const workers = 5
 	for w := range workers {
 		t.Run(fmt.Sprint("worker", w), func(t *testing.T) {
 			t.Parallel()
 			rnd := rand.New(rand.NewPCG(seed, uint64(w)))
 			done := 0
-			for i := 0; done < kills/workers; i++ {
+			for i := 0; done*workers < kills; i++ {
 				b := newBench(t, hcrun)
 				b.up()
 				fresh := b.digest("master1")
