@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,69 +21,54 @@ import (
 // is made, replaced and given up: nothing is acknowledged that is not so, and what is on record is always whole:
 // the claim of before or the new one, the ledger of before or one with the line.
 func TestRecordOnToolsThatFail(t *testing.T) {
-	if testing.Short() {
-		t.Skip("some hundred claims")
-	}
-	for _, how := range []string{"fail", "late", "kill", "killed-after"} {
-		t.Run(how, func(t *testing.T) {
-			t.Parallel()
-			sab := newSaboteur(t)
-			s := serve(t, &server{env: []string{"PATH=" + sab.dir + ":" + os.Getenv("PATH")}, started: func(pid int) {
-				writeFile(t, filepath.Join(sab.dir, "pid"), strconv.Itoa(pid)+"\n")
-			}})
-			n := s.connect(t)
-			run := func(i int) engine.Claim { return engine.Claim{Run: fmt.Sprint("run-", i)} }
-			hit, at := true, 0
-			for ; hit; at++ {
-				old := hold(t, n)
-				was := must(n.Ledger(t.Context()))
-				sab.arm(t, at+1, how)
-				won, err := n.Claim(t.Context(), run(at), *was.Claim)
-				hit = sab.disarm() != ""
-				now := must(n.Ledger(t.Context()))
-				w := won
-				if new := now.Claim != nil && now.Claim.Run == run(at).Run; err == nil && !new || !new && *now.Claim != *was.Claim {
-					t.Fatalf("claim, call %d: %v, on record is %+v", at+1, err, now.Claim)
-				} else if new && err != nil {
-					w = hold(t, n) // it was not heard that it is ours
-				} else if !new {
-					w = old
-				}
-				if err := w.Put(t.Context(), engine.Change{At: folder(t) + "/f", Before: absent, After: file("x", 0o600)}); err != nil {
-					t.Fatalf("claim, call %d: who holds it cannot write: %v", at+1, err)
-				}
+	t.Parallel()
+	eachFault(t, func(t *testing.T, s *server, sab *saboteur) {
+		n := s.connect(t)
+		run := func(at int) engine.Claim { return engine.Claim{Run: fmt.Sprint("run-", at+1)} } // hold's is the first
+		sab.eachCall(t, "claim", 5, func(at int) string {
+			old := hold(t, n)
+			was := must(n.Ledger(t.Context()))
+			sab.arm(t, at)
+			won, err := n.Claim(t.Context(), run(at), *was.Claim)
+			tool := sab.disarm()
+			now := must(n.Ledger(t.Context()))
+			w := won
+			if new := now.Claim != nil && now.Claim.Run == run(at).Run; err == nil && !new || !new && *now.Claim != *was.Claim {
+				t.Fatalf("claim, call %d: %v, on record is %+v", at, err, now.Claim)
+			} else if new && err != nil {
+				w = hold(t, n) // it was not heard that it is ours
+			} else if !new {
+				w = old
 			}
-			calls := at
-			for hit, at = true, 0; hit; at++ {
-				w := hold(t, n)
-				was := must(n.Ledger(t.Context()))
-				o := engine.Outcome{Run: run(at).Run, State: engine.Landed}
-				sab.arm(t, at+1, how)
-				err := w.Release(t.Context(), &o)
-				hit = sab.disarm() != ""
-				now := must(n.Ledger(t.Context()))
-				lines := len(now.Outcomes) - len(was.Outcomes)
-				if lines < 0 || !reflect.DeepEqual(slices.Concat(was.Outcomes, now.Outcomes[len(was.Outcomes):]), now.Outcomes) {
-					t.Fatalf("release, call %d: lines of the ledger are lost: %+v, before %+v", at+1, now.Outcomes, was.Outcomes)
-				}
-				if lines > 0 && now.Outcomes[len(was.Outcomes)].Run != o.Run || lines > 1 || now.Claim == nil && lines == 0 || err == nil && now.Claim != nil {
-					t.Fatalf("release, call %d: %v, on record is %+v and %d lines more", at+1, err, now.Claim, lines)
-				}
+			if err := w.Put(t.Context(), engine.Change{At: folder(t) + "/f", Before: absent, After: file("x", 0o600)}); err != nil {
+				t.Fatalf("claim, call %d: who holds it cannot write: %v", at, err)
 			}
-			if calls < 6 || at < 6 {
-				t.Errorf("only %d and %d calls of tools were seen", calls, at)
-			}
-			left := names(t, s.config.Keep)
-			for _, name := range strings.Fields(left) {
-				if name[0] == '.' && how != "fail" && how != "late" {
-					continue // the next worker sweeps
-				}
-				if name[0] == '.' {
-					t.Errorf("left: %s", left)
-				}
-			}
+			return tool
 		})
-	}
+		sab.eachCall(t, "release", 5, func(at int) string {
+			w := hold(t, n)
+			was := must(n.Ledger(t.Context()))
+			o := engine.Outcome{Run: run(at).Run, State: engine.Landed}
+			sab.arm(t, at)
+			err := w.Release(t.Context(), &o)
+			tool := sab.disarm()
+			now := must(n.Ledger(t.Context()))
+			lines := len(now.Outcomes) - len(was.Outcomes)
+			if lines < 0 || !reflect.DeepEqual(slices.Concat(was.Outcomes, now.Outcomes[len(was.Outcomes):]), now.Outcomes) {
+				t.Fatalf("release, call %d: lines of the ledger are lost: %+v, before %+v", at, now.Outcomes, was.Outcomes)
+			}
+			if lines > 0 && now.Outcomes[len(was.Outcomes)].Run != o.Run || lines > 1 || now.Claim == nil && lines == 0 || err == nil && now.Claim != nil {
+				t.Fatalf("release, call %d: %v, on record is %+v and %d lines more", at, err, now.Claim, lines)
+			}
+			return tool
+		})
+		left := names(t, s.config.Keep)
+		for _, name := range strings.Fields(left) {
+			if name[0] == '.' && !sab.kills() { // after that the next worker sweeps
+				t.Errorf("left: %s", left)
+			}
+		}
+	})
 }
 
 // TestForeignRecord: what is in the way of a record is said, and nothing is written.
@@ -152,6 +136,7 @@ func TestForeignRecord(t *testing.T) {
 
 // TestLockedRecord: while another process writes, a write waits, and gives up without having changed anything.
 func TestLockedRecord(t *testing.T) {
+	t.Parallel()
 	n := serve(t, &server{env: tools(t, map[string]string{"sleep": "exec " + mustFind(t, "sleep") + " 0.05"})}).dial(t)
 	d := folder(t)
 	change := engine.Change{At: d + "/f", Before: absent, After: file("x", 0o600)}
@@ -205,8 +190,10 @@ func TestLockOfADeadWorker(t *testing.T) {
 			}
 			cmd.Process.Kill()
 			cmd.Process.Wait()
-			if err := lock(); err != nil {
-				t.Errorf("the lock is still held: %v", err)
+			for end := time.Now().Add(10 * time.Second); lock() != nil; time.Sleep(10 * time.Millisecond) {
+				if time.Now().After(end) { // a child that was being started lets go of it in no time
+					t.Fatal("the lock is still held")
+				}
 			}
 		})
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/hcrun/hcrun/engine"
 )
 
-// saboteur puts a wrapper before every tool that put uses; one of their calls goes wrong.
-type saboteur struct{ dir string }
+// saboteur puts a wrapper before every tool that the node's scripts use; one of their calls goes wrong.
+type saboteur struct{ dir, how string }
 
 const wrapper = `#!/bin/sh
 w=%[1]s
@@ -31,8 +31,8 @@ killed-after) %[2]s "$@"; read -r p <$w/pid; kill -9 $p; exit 0;;
 esac
 `
 
-func newSaboteur(t *testing.T) *saboteur {
-	s := &saboteur{dir: t.TempDir()}
+func newSaboteur(t *testing.T, how string) *saboteur {
+	s := &saboteur{dir: t.TempDir(), how: how}
 	for _, tool := range strings.Fields("cat chmod chown cp cut dd flock grep ln ls mkdir mv rm rmdir sha256sum stat sync wc") {
 		real, err := exec.LookPath(tool)
 		if err != nil {
@@ -45,9 +45,15 @@ func newSaboteur(t *testing.T) *saboteur {
 	return s
 }
 
-func (s *saboteur) arm(t *testing.T, at int, how string) {
+// kills reports whether it takes the worker along.
+func (s *saboteur) kills() bool { return strings.HasPrefix(s.how, "kill") }
+
+// path finds the wrappers before the tools.
+func (s *saboteur) path() string { return "PATH=" + s.dir + ":" + os.Getenv("PATH") }
+
+func (s *saboteur) arm(t *testing.T, at int) {
 	writeFile(t, filepath.Join(s.dir, "count"), "0\n")
-	writeFile(t, filepath.Join(s.dir, "armed"), fmt.Sprintf("%d %s\n", at, how))
+	writeFile(t, filepath.Join(s.dir, "armed"), fmt.Sprintf("%d %s\n", at, s.how))
 	os.Remove(filepath.Join(s.dir, "hit"))
 }
 
@@ -58,37 +64,53 @@ func (s *saboteur) disarm() string {
 	return strings.TrimSpace(string(b))
 }
 
-// TestToolsThatFail has every call of every tool fail, fail after it did its work, and take the worker
-// with it: no put is ever acknowledged that did not happen, and there is never anything but Before or
-// After.
-func TestToolsThatFail(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a few hundred puts")
+// eachCall has the first call of a tool go wrong, then the second one, and so on until there are no more. once has
+// call number at go wrong and returns whose it was.
+func (s *saboteur) eachCall(t *testing.T, what string, least int, once func(at int) (tool string)) {
+	t.Helper()
+	at := 1
+	for once(at) != "" {
+		at++
 	}
-	chosen := " create, create any, replace, adjust, adjust any, remove, remove any, make directory, adjust directory, remove directory,"
+	if t.Logf("%s: %d calls of tools", what, at-1); at-1 < least {
+		t.Errorf("%s: only %d calls of tools were seen", what, at-1)
+	}
+}
+
+// eachFault runs a test for every way in which a call can go wrong, on a server whose tools do.
+func eachFault(t *testing.T, do func(t *testing.T, s *server, sab *saboteur)) {
+	if testing.Short() {
+		t.Skip("hundreds of calls that go wrong")
+	}
 	for _, how := range []string{"fail", "late", "kill", "killed-after"} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
-			sab := newSaboteur(t)
-			s := serve(t, &server{env: []string{"PATH=" + sab.dir + ":" + os.Getenv("PATH")}, started: func(pid int) {
+			sab := newSaboteur(t, how)
+			do(t, serve(t, &server{env: []string{sab.path()}, started: func(pid int) {
 				writeFile(t, filepath.Join(sab.dir, "pid"), strconv.Itoa(pid)+"\n")
-			}})
-			n := s.dial(t)
-			for _, c := range putCases() {
-				at := 1
-				for strings.Contains(chosen, " "+c.name+",") && c.sabotage(t, n, sab, at, how) {
-					at++
-				}
-				if at > 1 && at < 6 {
-					t.Errorf("%s: only %d calls of tools were seen", c.name, at-1)
-				}
-			}
+			}}), sab)
 		})
 	}
 }
 
-// sabotage has the call number at go wrong; false when there were not so many.
-func (c putCase) sabotage(t *testing.T, n *held, sab *saboteur, at int, how string) bool {
+// TestToolsThatFail has every call of every tool fail, fail after it did its work, and take the worker
+// with it: no put is ever acknowledged that did not happen, and there is never anything but Before or
+// After.
+func TestToolsThatFail(t *testing.T) {
+	t.Parallel()
+	chosen := " create, create any, replace, adjust, adjust any, remove, remove any, make directory, adjust directory, remove directory,"
+	eachFault(t, func(t *testing.T, s *server, sab *saboteur) {
+		n := s.dial(t)
+		for _, c := range putCases() {
+			if strings.Contains(chosen, " "+c.name+",") {
+				sab.eachCall(t, c.name, 5, func(at int) string { return c.sabotage(t, n, sab, at) })
+			}
+		}
+	})
+}
+
+// sabotage has the call number at go wrong, and returns whose it was, "" when there were not so many.
+func (c putCase) sabotage(t *testing.T, n *held, sab *saboteur, at int) (tool string) {
 	t.Helper()
 	d := folder(t)
 	path := filepath.Join(d, "f")
@@ -97,9 +119,9 @@ func (c putCase) sabotage(t *testing.T, n *held, sab *saboteur, at int, how stri
 	if _, err := n.Look(t.Context(), path); err != nil { // a worker is there again
 		t.Fatal(err)
 	}
-	sab.arm(t, at, how)
+	sab.arm(t, at)
 	err := n.Put(t.Context(), change)
-	tool := sab.disarm()
+	tool = sab.disarm()
 	images, lookErr := n.Look(t.Context(), path)
 	if lookErr != nil {
 		t.Fatal(lookErr)
@@ -114,7 +136,7 @@ func (c putCase) sabotage(t *testing.T, n *held, sab *saboteur, at int, how stri
 		t.Errorf("%s: said that nothing has changed", what)
 	case err != nil && engine.CodeOf(err) != engine.Preflight && !errors.As(err, &lost):
 		t.Errorf("%s: unexpected error", what)
-	case !c.before.Matches(got) && !c.after.Matches(got) && c.before.Kind == c.after.Kind && how == "kill":
+	case !c.before.Matches(got) && !c.after.Matches(got) && c.before.Kind == c.after.Kind && sab.how == "kill":
 		t.Logf("%s: between mode and owner", what)
 	case !c.before.Matches(got) && !c.after.Matches(got):
 		t.Errorf("%s: neither before nor after", what)
@@ -133,11 +155,11 @@ func (c putCase) sabotage(t *testing.T, n *held, sab *saboteur, at int, how stri
 		t.Errorf("%s: another: %v", what, err)
 	}
 	for _, name := range strings.Fields(names(t, d)) {
-		if name[0] == '.' && how != "fail" && how != "late" {
+		if name[0] == '.' && sab.kills() {
 			t.Errorf("%s: a later put did not clean up %s", what, name)
 		}
 	}
-	return tool != ""
+	return tool
 }
 
 // TestCut cuts a request that writes at every byte of its frame: only a whole one does anything, and nothing else

@@ -147,6 +147,7 @@ func TestReset(t *testing.T) {
 // TestFrozenInAFile: nothing arrives any more in the middle of a file. hcrun finds out within half a minute; others are
 // told that somebody writes there, until its worker has waited for long enough and ends; then they write.
 func TestFrozenInAFile(t *testing.T) {
+	t.Parallel()
 	s := startSSHD(t, []string{"ed25519"}, "SetEnv "+tools(t, map[string]string{"sleep": "exec " + mustFind(t, "sleep") + " 0.05"})[0])
 	d := folder(t)
 	old, after := file("old", 0o644), file(letters(64<<10), 0o600)
@@ -254,6 +255,7 @@ func TestStalls(t *testing.T) {
 
 // TestSlowLine: 64 kbit/s, and a tenth of a second for each piece; all is done, and right.
 func TestSlowLine(t *testing.T) {
+	t.Parallel()
 	s := serve(t, &server{})
 	slow := func(piece []byte) bool {
 		time.Sleep(100*time.Millisecond + time.Duration(len(piece))*time.Second/(8<<10))

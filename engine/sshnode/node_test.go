@@ -224,7 +224,8 @@ func TestObserve(t *testing.T) {
 
 // TestCancel: a request that is given up costs a worker, what comes next gets another one.
 func TestCancel(t *testing.T) {
-	n := serve(t, &server{env: tools(t, map[string]string{"crictl": "sleep 30", "sync": `case $1 in /*) echo No such file;; *) sleep 30;; esac`})}).dial(t)
+	slow := t.TempDir() + "/slow" // only then: a claim syncs, too
+	n := serve(t, &server{env: tools(t, map[string]string{"crictl": "sleep 30", "sync": "[ ! -e " + slow + " ] || sleep 30\nexec " + mustFind(t, "sync") + ` "$@"`})}).dial(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(300*time.Millisecond, cancel)
 	if _, err := n.Observe(ctx, "crictl", "ps"); !errors.Is(err, context.Canceled) {
@@ -241,6 +242,7 @@ func TestCancel(t *testing.T) {
 	if err := n.Put(ctx, change); !errors.Is(err, context.Canceled) || errors.As(err, new(*engine.LostError)) {
 		t.Errorf("a put that was given up before it began: %v", err)
 	}
+	writeFile(t, slow, "")
 	ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if err := n.Put(ctx, change); !errors.As(err, new(*engine.LostError)) {
@@ -494,7 +496,15 @@ func TestLeaseOfADeadWorker(t *testing.T) {
 	for name, shell := range shells(t) {
 		t.Run(name, func(t *testing.T) {
 			for range 50 {
-				if takesItsPid(t, shell, last) {
+				if ended := takesItsPid(t, shell, last); ended != nil {
+					enough := time.After(5 * time.Second)
+					t.Parallel() // from here on it only waits
+					<-enough
+					select {
+					case err := <-ended:
+						t.Errorf("somebody else's process was ended: %v", err)
+					default:
+					}
 					return
 				}
 			}
@@ -503,9 +513,9 @@ func TestLeaseOfADeadWorker(t *testing.T) {
 	}
 }
 
-// takesItsPid kills a worker, starts another process with its pid, and sees that it is left alone. It returns
-// false when the pid went to somebody else: a thread of this process may have it for good.
-func takesItsPid(t *testing.T, shell []string, last string) bool {
+// takesItsPid kills a worker and starts another process with its pid, which is to be left alone; ended says when it
+// was not. That is nil when the pid went to somebody else: a thread of this process may have it for good.
+func takesItsPid(t *testing.T, shell []string, last string) (ended chan error) {
 	t.Helper()
 	cmd, _, _, _ := leased(t, shell, "2")
 	pid := cmd.Process.Pid
@@ -519,23 +529,17 @@ func takesItsPid(t *testing.T, shell []string, last string) bool {
 		if err := other.Start(); err != nil {
 			t.Fatal(err)
 		}
-		ended := make(chan error, 1)
+		ended = make(chan error, 1)
 		go func() { ended <- other.Wait() }()
 		if other.Process.Pid != pid {
 			other.Process.Kill()
 			<-ended
 			continue
 		}
-		select {
-		case err := <-ended:
-			t.Errorf("somebody else's process was ended: %v", err)
-		case <-time.After(5 * time.Second):
-			other.Process.Kill()
-			<-ended
-		}
-		return true
+		t.Cleanup(func() { other.Process.Kill() })
+		return ended
 	}
-	return false
+	return nil
 }
 
 func FuzzQuote(f *testing.F) {

@@ -490,6 +490,7 @@ func (p *powered) all(name, how string, cut func(at int) bool) {
 // TestPowerCut cuts the power before and after every call of every tool: there is exactly what was before or what
 // is after, and what was acknowledged stays.
 func TestPowerCut(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("a thousand power cuts")
 	}
@@ -500,6 +501,7 @@ func TestPowerCut(t *testing.T) {
 				return
 			}
 			t.Run("put", func(t *testing.T) {
+				t.Parallel()
 				began, p, cases := time.Now(), newPowered(t, kind, script), powerCases()
 				p.held = hold(t, p.n)
 				for name, hows := range map[string]string{"create": "before after committed dies", "replace": "before after committed dies",
@@ -513,6 +515,7 @@ func TestPowerCut(t *testing.T) {
 				p.report(began)
 			})
 			t.Run("record", func(t *testing.T) {
+				t.Parallel()
 				began, p := time.Now(), newPowered(t, kind, script)
 				for _, name := range []string{"first claim", "claim", "first line", "line", "give up"} {
 					for _, how := range []string{"before", "after", "committed"} {
@@ -528,6 +531,7 @@ func TestPowerCut(t *testing.T) {
 // TestPowerCutFinds: a script that leaves out a sync is found out, on each file system and by every change that
 // needs that sync.
 func TestPowerCutFinds(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("a hundred power cuts")
 	}

@@ -140,6 +140,7 @@ func TestJumpLost(t *testing.T) {
 
 // TestJumpFrozen: a jump host that stops answering is found out by its own keepalive.
 func TestJumpFrozen(t *testing.T) {
+	t.Parallel()
 	s := serve(t, &server{})
 	front, freeze := freezer(t, s.config.hostport())
 	hop := s.config

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -135,20 +134,23 @@ func TestRevertAtBoot(t *testing.T) {
 // TestRevertKilled kills the script at every call of every tool, before it and after it, and lets another one go on:
 // whatever was there is put back, and the decision stands.
 func TestRevertKilled(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("a few hundred reverts")
 	}
-	for _, how := range []string{"kill", "killed-after"} {
-		t.Run(how, func(t *testing.T) {
+	const lanes = 4 // a revert waits for the one that the node begins by itself: so many go on meanwhile
+	for lane := range 2 * lanes {
+		how, first := []string{"kill", "killed-after"}[lane%2], lane/2
+		t.Run(fmt.Sprintf("%s, every %dth from %d", how, lanes, first+1), func(t *testing.T) {
 			t.Parallel()
-			sab := newSaboteur(t)
+			sab := newSaboteur(t, how)
 			n := serve(t, &server{}).dial(t)
-			calls := 0
-			for at := 1; ; at++ {
+			sab.eachCall(t, "revert", 40/lanes, func(at int) string {
+				at = first + 1 + (at-1)*lanes
 				d, script, all := changed(t, n, time.Hour)
-				sab.arm(t, at, how)
+				sab.arm(t, at)
 				cmd := exec.Command("/bin/sh", "-c", `echo $$ >"$0/pid"; exec /bin/sh "$1" now`, sab.dir, script)
-				cmd.Env = append(os.Environ(), "PATH="+sab.dir+":"+os.Getenv("PATH"))
+				cmd.Env = append(os.Environ(), sab.path())
 				cmd.Run()
 				tool := sab.disarm()
 				if out, err := exec.Command("/bin/sh", script, "now").CombinedOutput(); err != nil || strings.Contains(string(out), "Not put back") {
@@ -160,15 +162,8 @@ func TestRevertKilled(t *testing.T) {
 					t.Fatal(err)
 				}
 				n = hold(t, n.Node)
-				if tool == "" {
-					break
-				}
-				calls = at
-			}
-			if calls < 40 {
-				t.Errorf("only %d calls of tools were seen", calls)
-			}
-			t.Logf("killed at %d calls", calls)
+				return tool
+			})
 		})
 	}
 }
@@ -176,53 +171,36 @@ func TestRevertKilled(t *testing.T) {
 // TestArmOnToolsThatFail has every call of every tool fail while a switch is armed: it is armed, or nothing of it is
 // left, and never does it say so when it is not.
 func TestArmOnToolsThatFail(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a hundred switches")
-	}
-	for _, how := range []string{"fail", "late", "kill", "killed-after"} {
-		t.Run(how, func(t *testing.T) {
-			t.Parallel()
-			sab := newSaboteur(t)
-			s := serve(t, &server{env: []string{"PATH=" + sab.dir + ":" + os.Getenv("PATH")}, started: func(pid int) {
-				writeFile(t, filepath.Join(sab.dir, "pid"), strconv.Itoa(pid)+"\n")
-			}})
-			n := s.dial(t)
-			calls := 0
-			for at := 1; ; at++ {
-				all := switchChanges(t, folder(t))
-				if _, err := n.Look(t.Context(), "/"); err != nil { // a worker is there again
-					t.Fatal(err)
-				}
-				sab.arm(t, at, how)
-				_, err := n.Arm(t.Context(), time.Hour, restores(all))
-				tool := sab.disarm()
-				state, switchErr := n.Switch(t.Context(), n.run)
-				what := fmt.Sprintf("call %d, %s: %v, then %+v, %v", at, tool, err, state, switchErr)
-				var lost *engine.LostError
-				switch {
-				case switchErr != nil:
-					t.Fatal(what)
-				case err == nil && state.State != engine.Armed:
-					t.Error(what + ": acknowledged, and not armed")
-				case err != nil && !errors.As(err, &lost) && state.State == engine.Armed && tool != "rm":
-					t.Error(what + ": refused, and armed all the same")
-				}
-				n = hold(t, n.Node)
-				if err := n.Release(t.Context(), nil); err != nil {
-					t.Fatal(what, ": ", err)
-				}
-				n = hold(t, n.Node)
-				if tool == "" {
-					break
-				}
-				calls = at
+	t.Parallel()
+	eachFault(t, func(t *testing.T, s *server, sab *saboteur) {
+		n := s.dial(t)
+		sab.eachCall(t, "arm", 20, func(at int) string {
+			all := switchChanges(t, folder(t))
+			if _, err := n.Look(t.Context(), "/"); err != nil { // a worker is there again
+				t.Fatal(err)
 			}
-			if calls < 20 {
-				t.Errorf("only %d calls of tools were seen", calls)
+			sab.arm(t, at)
+			_, err := n.Arm(t.Context(), time.Hour, restores(all))
+			tool := sab.disarm()
+			state, switchErr := n.Switch(t.Context(), n.run)
+			what := fmt.Sprintf("call %d, %s: %v, then %+v, %v", at, tool, err, state, switchErr)
+			var lost *engine.LostError
+			switch {
+			case switchErr != nil:
+				t.Fatal(what)
+			case err == nil && state.State != engine.Armed:
+				t.Error(what + ": acknowledged, and not armed")
+			case err != nil && !errors.As(err, &lost) && state.State == engine.Armed && tool != "rm":
+				t.Error(what + ": refused, and armed all the same")
 			}
-			t.Logf("%d calls", calls)
+			n = hold(t, n.Node)
+			if err := n.Release(t.Context(), nil); err != nil {
+				t.Fatal(what, ": ", err)
+			}
+			n = hold(t, n.Node)
+			return tool
 		})
-	}
+	})
 }
 
 // TestConfirmOrFire lets runs end at the moment at which their switch fires, before and after it: one of both has

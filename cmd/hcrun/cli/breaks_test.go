@@ -8,6 +8,7 @@ import (
 // TestBreaks breaks a fresh lab in every way there is and holds the end of apply against what the
 // documentation promises: the exit status, what is said, and what is on the node after.
 func TestBreaks(t *testing.T) {
+	t.Parallel()
 	needLab(t)
 	hcrun := binary(t)
 	tests := []struct {

@@ -19,6 +19,7 @@ import (
 // TestCost counts what the flagship costs a node: one connection, at most three channels that run
 // something, one restart of the API server.
 func TestCost(t *testing.T) {
+	t.Parallel()
 	needLab(t)
 	b := newBench(t, binary(t))
 	b.up()
@@ -56,6 +57,7 @@ func TestCost(t *testing.T) {
 // TestSyncs counts what the flagship costs the disk of whoever runs it: fewer than 200 records, and each of them
 // one write and one sync of the journal, as the kernel sees it. The journal is synced once more when it is made.
 func TestSyncs(t *testing.T) {
+	t.Parallel()
 	needLab(t)
 	if _, err := exec.LookPath("strace"); err != nil {
 		if os.Getenv("CI") == "true" {

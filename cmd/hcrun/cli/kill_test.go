@@ -16,6 +16,7 @@ import (
 // then. In the end the node and the recorded history are those of a run that nobody disturbed.
 // HCRUN_KILLS sets how many times; each failure prints the seed.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	needLab(t)
 	kills := 50
 	if n, err := strconv.Atoi(os.Getenv("HCRUN_KILLS")); err == nil {
@@ -35,13 +36,13 @@ func TestKill(t *testing.T) {
 	if n, err := strconv.ParseUint(os.Getenv("HCRUN_SEED"), 10, 64); err == nil {
 		seed = n
 	}
-	const workers = 2
+	const workers = 5
 	for w := range workers {
 		t.Run(fmt.Sprint("worker", w), func(t *testing.T) {
 			t.Parallel()
 			rnd := rand.New(rand.NewPCG(seed, uint64(w)))
 			done := 0
-			for i := 0; done < kills/workers; i++ {
+			for i := 0; done*workers < kills; i++ {
 				b := newBench(t, hcrun)
 				b.up()
 				fresh := b.digest("master1")

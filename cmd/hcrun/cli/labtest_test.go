@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -125,12 +126,21 @@ func (b *bench) digest(node string) string {
 	return text
 }
 
-// binary builds hcrun once for a test.
+// build builds hcrun, once for all tests.
+var build = sync.OnceValues(func() (path string, err error) {
+	path = filepath.Join(scratch, "hcrun")
+	if out, err := exec.Command("go", "build", "-o", path, "../").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return path, nil
+})
+
+// binary is hcrun as it is built.
 func binary(t testing.TB) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "hcrun")
-	if out, err := exec.Command("go", "build", "-o", path, "../").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
 }

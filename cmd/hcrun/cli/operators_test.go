@@ -41,6 +41,7 @@ func (b *bench) given(from *bench) {
 // TestTwoOperators: while one is at work, a second one on another state folder changes nothing anywhere; and
 // when the second takes the node over, the first, who only slept, changes nothing more.
 func TestTwoOperators(t *testing.T) {
+	t.Parallel()
 	needLab(t)
 	first := newBench(t, binary(t))
 	first.up()
@@ -86,6 +87,7 @@ func TestTwoOperators(t *testing.T) {
 // TestNothingToChangeOnAHeldNode: who holds a node is asked also where nothing is to be changed there, since what a
 // check sees then is the other one's half of a change. Of the guards only the clock holds who only looks.
 func TestNothingToChangeOnAHeldNode(t *testing.T) {
+	t.Parallel()
 	needLab(t)
 	b := newBench(t, binary(t))
 	b.must(0, b.apply("master1")...)
@@ -124,6 +126,7 @@ func TestNothingToChangeOnAHeldNode(t *testing.T) {
 
 // TestLostJournal: what was done is on record on the nodes, too, so that a journal that is lost opens no guard.
 func TestLostJournal(t *testing.T) {
+	t.Parallel()
 	needLab(t)
 	b := newBench(t, binary(t))
 	b.must(0, b.apply("master1")...)
@@ -165,6 +168,7 @@ func TestLostJournal(t *testing.T) {
 
 // TestAbandon gives up a run whose node does not come back.
 func TestAbandon(t *testing.T) {
+	t.Parallel()
 	needLab(t)
 	b := newBench(t, binary(t))
 	b.up()
@@ -252,6 +256,7 @@ func TestAckElsewhere(t *testing.T) {
 // TestCutJournal: a journal whose last records are cut off, at the end of a record, reads like one that was never
 // longer; the node remembers that it was.
 func TestCutJournal(t *testing.T) {
+	t.Parallel()
 	needLab(t)
 	b := newBench(t, binary(t))
 	b.must(0, b.apply("master1")...)
@@ -283,9 +288,11 @@ func TestCutJournal(t *testing.T) {
 // TestHandOver: a run that was killed is exported, imported by somebody else, taken over and brought to an end there;
 // the first one changes nothing any more.
 func TestHandOver(t *testing.T) {
+	t.Parallel()
 	needLab(t)
 	for _, how := range []string{"rollback", "resume"} {
 		t.Run(how, func(t *testing.T) {
+			t.Parallel()
 			first := newBench(t, binary(t))
 			first.up()
 			fresh := first.digest("master1")

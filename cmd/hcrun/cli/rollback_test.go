@@ -47,6 +47,7 @@ func TestUndone(t *testing.T) {
 // TestRollbackAfterEachTask lets the flagship fail behind each of its tasks in turn: every time the node's
 // tree is as before, with modes and owners, and logs are kept.
 func TestRollbackAfterEachTask(t *testing.T) {
+	t.Parallel()
 	needLab(t)
 	hcrun := binary(t)
 	src, err := os.ReadFile(filepath.Join(repo(t), "playbooks", "audit-5p.hcl"))

@@ -3,12 +3,15 @@ package cli
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,7 +25,31 @@ func TestMain(m *testing.M) {
 	if code, ok := lab.Child(os.Args); ok {
 		os.Exit(code)
 	}
-	testscript.Main(m, map[string]func(){"hcrun": func() { Main(tasks.All()...) }})
+	testscript.Main(suite{m}, map[string]func(){"hcrun": func() { Main(tasks.All()...) }})
+}
+
+// suite is all tests of this package. Two of them at a time for each processor, unless -parallel says otherwise: a lab
+// waits half of its time.
+type suite struct{ m *testing.M }
+
+// scratch is a folder for what all tests share.
+var scratch string
+
+// Run makes scratch and takes it away.
+func (s suite) Run() int {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
+	}
+	var err error
+	if scratch, err = os.MkdirTemp("", "hcrun-tests-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(scratch)
+	return s.m.Run()
 }
 
 // repo is the root of the source tree.
@@ -36,6 +63,7 @@ func repo(t testing.TB) string {
 
 // TestScripts runs testdata/script: each has a state folder and so a lab of its own.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	needLab(t)
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
@@ -164,17 +192,23 @@ func treeDigest(root string) (string, error) {
 	return string(out), nil
 }
 
-// needLab starts and ends a lab once, and skips where none can run; CI has to be able to.
+// oneLab starts and ends a lab, once for all tests.
+var oneLab = sync.OnceValue(func() error {
+	dir := filepath.Join(scratch, "lab")
+	_, err := lab.Up(context.Background(), lab.Options{Dir: dir, Nodes: []string{"master1"}, Pace: 100})
+	if err == nil {
+		err = lab.Down(context.Background(), dir)
+	}
+	return err
+})
+
+// needLab skips where no lab can run; CI has to be able to.
 func needLab(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts labs; not with -short")
 	}
-	dir := filepath.Join(t.TempDir(), "lab")
-	_, err := lab.Up(context.Background(), lab.Options{Dir: dir, Nodes: []string{"master1"}, Pace: 100})
-	if err == nil {
-		err = lab.Down(context.Background(), dir)
-	}
+	err := oneLab()
 	if err == nil {
 		return
 	}

@@ -86,6 +86,7 @@ func newTerminal(t testing.TB) (behind, front *os.File) {
 // TestTerminalCloses: the window that a run was started in is closed. It ends as after Ctrl-C, whatever it can no
 // longer say, and is taken up from another one.
 func TestTerminalCloses(t *testing.T) {
+	t.Parallel()
 	needLab(t)
 	b := newBench(t, binary(t))
 	b.up()
@@ -117,6 +118,7 @@ func TestTerminalCloses(t *testing.T) {
 
 // TestDumbTerminal: a terminal that knows no colours, and is narrow, gets plain text, and all of it.
 func TestDumbTerminal(t *testing.T) {
+	t.Parallel()
 	needLab(t)
 	b := newBench(t, binary(t))
 	b.up()
