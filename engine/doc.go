@@ -52,6 +52,15 @@
 // A test kills the process at every append, keep, look and put, before and after its effect, and kills
 // the process that takes over at every point as well; node and history end as if nothing had happened.
 //
+// # Commands
+//
+// What is not the content of a path goes the same way: its place is a [Probe], and looking is asking it. A
+// command may have come half way, and what a probe says may wait for a file of an earlier step, so going up anything
+// but the after-image is a reason to run it, and going down anything but what was there before is one to run its
+// undo; what was there is asked again at the end, of all places together. Before the first write the before-image counts as that of
+// a file does. Where no probe tells, the record does: an intent without its settled is then a doubt that only a person can
+// end (code Operator, [Engine.Decide]), unless the command may run again.
+//
 // # What does not follow from it
 //
 // A directory or a log that others have filled is not removed: it is left and reported, in
