@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -83,7 +84,7 @@ func Restores(steps []PlannedStep) []Restore {
 		if c.Cmd != nil && len(c.Cmd.Undo) == 0 {
 			continue // it cannot be undone
 		}
-		i := slices.IndexFunc(all, func(r Restore) bool { return r.At == c.At })
+		i := slices.IndexFunc(all, func(r Restore) bool { return r.At == c.At && !strings.HasPrefix(c.At, untold) })
 		if i < 0 {
 			i, all = len(all), append(all, Restore{At: c.At, Before: c.Before, Cmd: c.Cmd.inverse()})
 		}

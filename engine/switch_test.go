@@ -23,8 +23,13 @@ func treeBefore(w *world) string {
 // was killed there, and there and once more while what is left is taken up. Where it fires the node is as it was
 // before the run, the run never reports success, and it ends with 24; where the run was confirmed it does not fire.
 func TestSwitchFires(t *testing.T) {
-	for _, j := range journeys(runbook) {
-		if j.name == "rollback of a landed run" || j.name == "takeover" {
+	all := journeys(runbook)
+	for _, j := range journeys(commanded)[:2] {
+		j.name += ", with commands"
+		all = append(all, j)
+	}
+	for _, j := range all {
+		if j.name == "rollback of a landed run" || j.name == "takeover" || j.name == "acknowledged" {
 			continue // they begin with a run that was carried; TestSwitchOfARollback has the first of them
 		}
 		t.Run(j.name, func(t *testing.T) {
