@@ -53,14 +53,14 @@ func (p *passage) carry(ctx context.Context) error {
 	case r.falling():
 		return p.fall(ctx)
 	case r.disproven && !r.FirstWrite.IsZero():
-		return p.turn(ctx, "hcrun", r.failure(r.Failed[len(r.Failed)-1]))
+		return p.turn(ctx, End{By: "hcrun", Why: r.failure(r.Failed[len(r.Failed)-1])})
 	case !r.FirstWrite.IsZero():
 		l, err := p.n.Ledger(ctx)
 		if err != nil {
 			return p.blind(ctx, "read the node's ledger", err)
 		}
 		if o := l.last(r.ID); o.State == RolledBk { // by whoever has a copy of the journal
-			return p.turn(ctx, o.By, o.Why)
+			return p.turn(ctx, End{By: o.By, Why: o.Why, Elsewhere: true})
 		}
 	}
 	err := p.begin(ctx)
@@ -71,7 +71,7 @@ func (p *passage) carry(ctx context.Context) error {
 		if p.r.FirstWrite.IsZero() {
 			return p.untouched(unproven(p.r, d))
 		}
-		return p.turn(ctx, "hcrun", d.why)
+		return p.turn(ctx, End{By: "hcrun", Why: d.why})
 	}
 	return err
 }

@@ -15,8 +15,8 @@ import (
 // nothing does.
 type Command struct {
 	// Run brings After about, and Undo brings Before about again: argv, no shell. Without Undo it cannot be undone,
-	// and without Run nothing is done on the way up. Undo has to do no harm where Run has not run: a node that undoes a
-	// run by itself cannot know.
+	// and without Run nothing is done on the way up. Undo has to do no harm where Run has not run, or Undo itself has: a node
+	// that undoes a run by itself cannot know, nor can whoever takes up a rollback that was cut off.
 	Run  []string `json:"run,omitempty"`
 	Undo []string `json:"undo,omitempty"`
 	// Limit is how long either may take before it is killed; 0 is a minute.
@@ -162,7 +162,7 @@ func (e *UndecidedError) Error() string {
 
 // undecided reports whether the operation at the cursor is such a command.
 func (r *Run) undecided() bool {
-	if !r.InDoubt || r.falling() || r.atEnd() || r.isCheck(r.Next) {
+	if !r.InDoubt || r.again || r.disproven || r.falling() || r.atEnd() || r.isCheck(r.Next) {
 		return false
 	}
 	c := r.change(r.Next)
@@ -179,7 +179,24 @@ func (e *Engine) Decide(r *Run, user string, ran bool) error {
 	if ran {
 		how = Marked
 	}
-	c := r.change(r.Next)
-	op := &OpEvent{Step: r.Next.Step, Change: r.Next.Change, Path: c.At, How: how, Text: c.Name()}
-	return e.record(r, Event{Kind: EvDecided, Op: op, End: &End{User: user}})
+	return (&passage{Engine: e, r: r}).decide(user, how)
+}
+
+func (p *passage) decide(user string, how How) error {
+	c, e := p.r.change(p.r.Next), p.op(p.r.Next)
+	e.Path, e.How, e.Text = c.At, how, c.Name()
+	return p.record(p.r, Event{Kind: EvDecided, Op: e, End: &End{User: user}})
+}
+
+// notOver is what a node has left whose switch fired and did not come to its end.
+const notOver = "the node was not done with it when it was asked"
+
+// undoneElsewhere reports whether the node had been rolled back before this run was turned.
+func (r *Run) undoneElsewhere() bool { return r.Turned != nil && r.Turned.Elsewhere }
+
+// undidItself reports whether the node has run c, which undoes a command, when its switch fired.
+func (r *Run) undidItself(c Change) bool {
+	return r.Fired() && !slices.ContainsFunc(r.Turned.Left, func(l string) bool {
+		return l == notOver || strings.HasPrefix(l, ShellWords(c.Cmd.Run)+": ")
+	})
 }

@@ -182,6 +182,117 @@ func TestUndecided(t *testing.T) {
 	})
 }
 
+// TestRetriedAndRolledBack: a command that was to run again, and may have run before, is undone by a rollback.
+func TestRetriedAndRolledBack(t *testing.T) {
+	for name, after := range map[string]func(w *world, r *engine.Run){
+		"before it runs": func(w *world, r *engine.Run) {},
+		"the node is busy": func(w *world, r *engine.Run) {
+			w.node.OnPut = func(engine.Change) error { return engine.Problemf(engine.Busy, "somebody writes") }
+			if err := w.engine().Resume(t.Context(), w.node, r, "somebody"); engine.CodeOf(err) != engine.Busy {
+				t.Fatal(err)
+			}
+			w.node.OnPut = nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(commanded()...)
+			w.node.AfterPut = func(c engine.Change) error {
+				if c.Cmd != nil && engine.ShellWords(c.Cmd.Run) == once {
+					return errLost
+				}
+				return nil
+			}
+			_, _ = w.apply(t.Context())
+			w.node.AfterPut = nil
+			r := must2(engine.Fold(w.journal.Durable()))
+			must(w.engine().Decide(r, "somebody", false))
+			after(w, r)
+			if r, err := w.rollback(t.Context()); err != nil || r.State != engine.RolledBk || !slices.Contains(w.node.Ran(), "kubeadm upgrade undo") {
+				t.Errorf("%v, %s, and what ran is %q", err, r.State, w.node.Ran())
+			}
+		})
+	}
+}
+
+// TestBusyCommand: a command that the node has refused to run is in no doubt.
+func TestBusyCommand(t *testing.T) {
+	w := newWorld(commanded()...)
+	w.node.OnPut = func(c engine.Change) error {
+		if c.Cmd != nil && engine.ShellWords(c.Cmd.Run) == once {
+			return engine.Problemf(engine.Busy, "somebody writes")
+		}
+		return nil
+	}
+	if _, err := w.apply(t.Context()); engine.CodeOf(err) != engine.Busy {
+		t.Fatal(err)
+	}
+	w.node.OnPut = nil
+	if r, err := w.apply(t.Context()); err != nil || r.State != engine.Landed {
+		t.Errorf("%v, %s", err, r.State)
+	}
+}
+
+// TestUnseenCommand: a command that ran and whose state cannot be told then is no command that did not run.
+func TestUnseenCommand(t *testing.T) {
+	w := newWorld(commanded()[3:4]...)
+	w.node.React = func(c engine.Change) {
+		if c.Cmd != nil && engine.ShellWords(c.Cmd.Run) == enable {
+			w.node.Say(strings.Repeat("x", 1001), isEnabled...)
+		}
+	}
+	r, err := w.apply(t.Context())
+	if engine.CodeOf(err) != engine.Unknown || !r.Dirty() {
+		t.Fatalf("%v, %s", err, r.State)
+	}
+	w.node.React = nil
+	w.node.Say("enabled", isEnabled...)
+	if _, err := w.rollback(t.Context()); err != nil || !slices.Equal(w.node.Ran(), []string{enable, disable}) {
+		t.Errorf("%v, and what ran is %q", err, w.node.Ran())
+	}
+}
+
+// TestUndoneElsewhereCommands: what somebody else has rolled back, with a copy of the journal, is not undone again.
+func TestUndoneElsewhereCommands(t *testing.T) {
+	w := newWorld(commanded()...)
+	w.node.OnPut = func(c engine.Change) error {
+		if c.At == manifest {
+			return errLost
+		}
+		return nil
+	}
+	_, _ = w.apply(t.Context())
+	w.node.OnPut = nil
+	there := &enginetest.Journal{}
+	for _, e := range w.journal.Durable() {
+		must(there.Append(e))
+	}
+	for _, text := range []string{"old", "new", "old policy", "new policy"} {
+		must(there.Keep(t.Context(), engine.Bytes([]byte(text))))
+	}
+	e := w.engine()
+	e.Journal, w.node.Journal = there, there
+	must(e.Rollback(t.Context(), w.node, must2(engine.Fold(there.Durable())), "another", "asked for"))
+	w.node.Journal = w.journal
+	w.node.Say("enabled", isEnabled...) // by whatever came after it
+	ran := w.node.Ran()
+	_, err := w.apply(t.Context())
+	if got := w.node.Ran(); !slices.Equal(got, ran) {
+		t.Errorf("resume ran %q (%v)", got[len(ran):], err)
+	}
+}
+
+// TestUndoWhatHasChangedSince: a service that is in another state than the run left it in is undone all the same.
+func TestUndoWhatHasChangedSince(t *testing.T) {
+	w := newWorld(commanded()...)
+	if _, err := w.apply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.node.Say("masked", isEnabled...)
+	if r, err := w.rollback(t.Context()); err != nil || r.State != engine.RolledBk {
+		t.Errorf("%v, %s", err, r.State)
+	}
+}
+
 // TestCommandSwitch: a node that undoes a run by itself runs what undoes its commands, and resume does not run it a
 // second time.
 func TestCommandSwitch(t *testing.T) {
@@ -206,6 +317,47 @@ func TestCommandSwitch(t *testing.T) {
 	}
 	if got := w.node.Ran(); !slices.Equal(got, undone) {
 		t.Errorf("resume ran %q", got[len(undone):])
+	}
+}
+
+// TestCommandSwitchLeft: what the node could not undo when its switch fired is undone by who takes the run up, and what
+// cannot be undone at all is left, and said.
+func TestCommandSwitchLeft(t *testing.T) {
+	w := newWorld(commanded()...)
+	w.node.OnUndo = func(r engine.Restore) string {
+		if engine.ShellWords(r.Cmd.Run) == "kubeadm upgrade undo" {
+			return "it ended with status 1"
+		}
+		return ""
+	}
+	w.node.OnPut = func(c engine.Change) error {
+		if c.At == manifest {
+			w.node.Fire("run-1")
+			return errLost
+		}
+		return nil
+	}
+	_, _ = w.apply(t.Context())
+	w.node.OnPut = nil
+	before := len(w.node.Ran())
+	r, err := w.apply(t.Context())
+	if engine.CodeOf(err) != engine.Fired || !slices.Equal(w.node.Ran()[before:], []string{"kubeadm upgrade undo"}) {
+		t.Errorf("%v, and resume ran %q", err, w.node.Ran()[before:])
+	}
+	if want := []string{"! systemctl daemon-reload"}; !slices.Equal(r.LeftPaths, want) {
+		t.Errorf("left is %q, want %q", r.LeftPaths, want)
+	}
+}
+
+// TestSecretProbe: no probe reads what is secret.
+func TestSecretProbe(t *testing.T) {
+	do := &enginetest.Do{Probe: []string{"head", "-n", "1", "/etc/kubernetes/pki/sa.key"}, Want: "x", Command: engine.Command{Run: []string{"x"}}}
+	for _, s := range []engine.Step{{Name: "x", Task: do}, {Name: "x", Sensitive: true, Task: &enginetest.Do{Probe: isEnabled, Want: "x", Command: engine.Command{Run: []string{"x"}}}}} {
+		w := newWorld(s)
+		w.node.Say("a secret", do.Probe...)
+		if _, _, err := w.open(t.Context()); engine.CodeOf(err) != engine.Security {
+			t.Errorf("%v", err)
+		}
 	}
 }
 

@@ -125,7 +125,9 @@ type End struct {
 	Clean   bool     `json:"clean,omitempty"`   // landed: nothing was out of the ordinary
 	Left    []string `json:"left,omitempty"`    // rolled-back: paths that were kept because others have filled them; turned by the switch: what it left, and why
 	User    string   `json:"user,omitempty"`    // resumed, abandoned, decided
-	By      string   `json:"by,omitempty"`      // turned: "hcrun" after a failed check, "switch", or the operator
+	// Elsewhere says that the node had been rolled back already, by whoever had a copy of the journal.
+	Elsewhere bool   `json:"elsewhere,omitempty"`
+	By        string `json:"by,omitempty"` // turned: "hcrun" after a failed check, "switch", or the operator
 }
 
 // ArmEvent is a switch that was armed.

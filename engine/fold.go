@@ -79,7 +79,7 @@ func (r *Run) operate(e Event) {
 			r.Marks[op.Step] = m
 		}
 	case EvIntent:
-		r.InDoubt = true
+		r.InDoubt, r.again = true, false
 		if r.FirstWrite.IsZero() {
 			r.FirstWrite = e.At
 		}
@@ -87,10 +87,9 @@ func (r *Run) operate(e Event) {
 			r.State = Applying
 		}
 	case EvDecided:
-		r.InDoubt = false
-		if op.How == Marked {
+		if r.again = op.How == Retried; op.How == Marked {
+			r.InDoubt, r.Changed = false, true
 			r.pass(op)
-			r.Changed = true
 		}
 	case EvSettled:
 		r.InDoubt = false
@@ -216,7 +215,7 @@ func (r *Run) fitsOp(e Event) error {
 			return fmt.Errorf("operation %d of step %d is not the next", op.Change, op.Step)
 		}
 	case EvDecided:
-		if op != r.Next || !r.undecided() {
+		if op != r.Next || !r.undecided() || e.Op.Down || e.Op.How != Marked && e.Op.How != Retried || e.End == nil || e.End.User == "" {
 			return fmt.Errorf("operation %d of step %d is in no doubt that a person could end", op.Change, op.Step)
 		}
 	case EvChecked:

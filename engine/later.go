@@ -1,13 +1,16 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // StandsOn lists the runs among all, oldest first, that were built on what r left: later runs on the
 // same node that changed a path of r and are not rolled back. They have to be undone before r.
 func StandsOn(r *Run, all []*Run) []*Run {
 	paths := map[string]bool{}
 	for _, c := range Changes(r.Steps) {
-		paths[c.At] = true
+		paths[c.At] = !strings.HasPrefix(c.At, untold) // that the same command ran later says nothing of what it was for
 	}
 	var later []*Run
 	for _, o := range all {

@@ -160,6 +160,9 @@ func (p *planner) changes(ctx context.Context, t Changer, sensitive bool, view m
 	for _, c := range planned {
 		p.hidden[c.At] = p.hidden[c.At] || sensitive || SecretPath(c.At)
 		was, looked := view[c.At]
+		if _, probe := ProbeOf(c.At); probe && p.hidden[c.At] {
+			return nil, Problemf(Security, "what a probe says is shown and kept on record, so it must not read a secret: %s", c.At)
+		}
 		switch {
 		case looked && (was.Kind == Link || was.Kind == Other):
 			return nil, Problemf(Security, "%s is %s: it is neither followed nor replaced", c.At, was)

@@ -91,6 +91,12 @@ func stale(r *Run, at string, want, got Image) *Problem {
 
 func conflict(r *Run, at string, want []Image, got Image) *Problem {
 	c := &ConflictError{At: at, Got: got}
+	if _, probe := ProbeOf(at); probe {
+		return &Problem{
+			Code: Conflict, What: "the state of " + r.Node + " is not what the run left", Now: differs(at, want, got) + "\n" + situation(r),
+			Next: "hcrun show " + r.ID + "; look at " + r.Node + ", then " + goOn(r), Err: c,
+		}
+	}
 	return &Problem{
 		Code: Conflict,
 		What: "somebody else has changed " + at + " on " + r.Node + "; it was not overwritten",

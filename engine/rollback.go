@@ -90,7 +90,7 @@ func (p *passage) stands(ctx context.Context) error {
 	var drifted []string
 	for i, at := range paths {
 		left := may[at][0]
-		if !left.Matches(images[i]) && !images[i].rotated(left) {
+		if left.Kind != Answer && !left.Matches(images[i]) && !images[i].rotated(left) { // a command is undone whatever its probe says
 			drifted = append(drifted, differs(at, []Image{left}, images[i]))
 		}
 	}
@@ -106,8 +106,9 @@ func (p *passage) stands(ctx context.Context) error {
 }
 
 // turn points the run down and goes there.
-func (p *passage) turn(ctx context.Context, by, why string) error {
-	if err := p.record(p.r, Event{Kind: EvTurned, End: &End{By: by, Why: why, Code: RolledBack}}); err != nil {
+func (p *passage) turn(ctx context.Context, why End) error {
+	why.Code = RolledBack
+	if err := p.record(p.r, Event{Kind: EvTurned, End: &why}); err != nil {
 		return err
 	}
 	return p.fall(ctx)

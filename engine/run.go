@@ -79,6 +79,7 @@ type Run struct {
 	planned   bool // its plan is on record
 	disproven bool // a check failed, and what follows from it is not recorded yet
 	undoFrom  Op   // where the way down began
+	again     bool // the command in doubt may be run again
 	undone    bool // nothing was marked on the way down since the last change was undone
 }
 
@@ -96,7 +97,8 @@ func (r *Run) Left() []string {
 		if strings.HasPrefix(at, "/") {
 			all = append(all, at+": others have filled it")
 		} else {
-			all = append(all, at[len(untold):]+": it cannot be undone")
+			i := slices.IndexFunc(Changes(r.Steps), func(c Change) bool { return c.At == at && len(c.Cmd.Undo) == 0 })
+			all = append(all, Changes(r.Steps)[i].Name()+": it cannot be undone")
 		}
 	}
 	return all

@@ -44,7 +44,7 @@ func settle(ctx context.Context, n WritableNode, c Change, ahead func() error) (
 		return Wrote, nil // what it says then may wait for a file that is still to be put back: it is asked at the end
 	}
 	if got, err = lookAt(ctx, n, c.At); err != nil {
-		return "", err
+		return "", &unseenError{err}
 	}
 	switch {
 	case c.After.Matches(got):
@@ -54,3 +54,9 @@ func settle(ctx context.Context, n WritableNode, c Change, ahead func() error) (
 	}
 	return "", &ConflictError{At: c.At, Change: c, Got: got}
 }
+
+// unseenError is a change that was made, and that could not be looked at after it. It is no refusal, whatever kept it
+// from being seen.
+type unseenError struct{ err error }
+
+func (e *unseenError) Error() string { return e.err.Error() }

@@ -127,7 +127,15 @@ type firedError struct{ left []string }
 func (e *firedError) Error() string { return "the node's dead-man's switch has fired" }
 
 // fireWait is how long a switch that is putting things back is waited for.
-const fireWait = time.Minute
+func (r *Run) fireWait() time.Duration {
+	wait := time.Minute
+	for _, c := range Changes(r.Steps) {
+		if c.Cmd != nil && len(c.Cmd.Undo) > 0 {
+			wait += c.Cmd.Longest().D()
+		}
+	}
+	return wait
+}
 
 // undecided asks the node, before anything else is done to it, whether it has undone the run: nil when it has not.
 func (p *passage) undecided(ctx context.Context) error {
@@ -135,7 +143,7 @@ func (p *passage) undecided(ctx context.Context) error {
 		return nil
 	}
 	s, err := p.n.Switch(ctx, p.r.ID)
-	for begin := time.Now(); err == nil && s.State == HasFired && !s.Over && time.Since(begin) < fireWait; s, err = p.n.Switch(ctx, p.r.ID) {
+	for begin := time.Now(); err == nil && s.State == HasFired && !s.Over && time.Since(begin) < p.r.fireWait(); s, err = p.n.Switch(ctx, p.r.ID) {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -143,10 +151,17 @@ func (p *passage) undecided(ctx context.Context) error {
 		}
 	}
 	if err == nil && s.State == HasFired {
-		return &firedError{s.Left}
+		return s.fired()
 	}
 	p.sw = s.State
 	return err
+}
+
+func (s Switch) fired() error {
+	if !s.Over {
+		s.Left = append(slices.Clone(s.Left), notOver)
+	}
+	return &firedError{s.Left}
 }
 
 // fenced is what a node that we do not hold any more means: its switch has fired, or somebody else has it.
@@ -166,7 +181,11 @@ func (p *passage) byItself(ctx context.Context) error {
 	}
 	s, err := p.n.Switch(context.WithoutCancel(ctx), p.r.ID)
 	if err == nil && s.State == HasFired {
-		return &firedError{s.Left}
+		if !s.Over {
+			err = p.undecided(context.WithoutCancel(ctx))
+			return err
+		}
+		return s.fired()
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 
 // write does one change on the way up.
 func (p *passage) write(ctx context.Context, op Op) error {
-	c := p.r.change(op)
+	c, doubt := p.r.change(op), p.r.InDoubt
 	w := p.settle(ctx, op, c)
 	switch {
 	case w.recordErr != nil:
@@ -21,7 +21,15 @@ func (p *passage) write(ctx context.Context, op Op) error {
 	case w.blob != nil:
 		return p.pause(corrupt(p.r, c, w.blob))
 	}
-	if held, ok := errors.AsType[*ClaimedError](w.err); ok {
+	problem, refused := errors.AsType[*Problem](w.err)
+	held, lost := errors.AsType[*ClaimedError](w.err)
+	if (lost || refused && problem.Code == Busy) && !doubt && p.r.undecided() {
+		// The node has said that it did not run: nobody has to be asked.
+		if err := p.decide("hcrun", Retried); err != nil {
+			return err
+		}
+	}
+	if lost {
 		return p.fenced(ctx, held)
 	}
 	if gone, ok := errors.AsType[*ConflictError](w.err); ok {
@@ -42,17 +50,16 @@ func (p *passage) write(ctx context.Context, op Op) error {
 		}
 		return &disproof{why: p.r.failure(*failed), code: Preflight}
 	}
-	problem, ok := errors.AsType[*Problem](w.err)
 	switch {
-	case ok && (problem.Code == Preflight || problem.Code == Security):
+	case refused && (problem.Code == Preflight || problem.Code == Security):
 		// The node could not do it, and nothing has changed by this change.
 		failed := p.op(op)
-		failed.Path, failed.Text = c.At, problem.What
+		failed.Path, failed.Text, failed.Partly = c.At, problem.What, c.Cmd != nil && doubt
 		if err := p.record(p.r, Event{Kind: EvFailed, Op: failed}); err != nil {
 			return err
 		}
 		return &disproof{why: p.r.failure(*failed), code: problem.Code}
-	case ok && problem.Code == Busy:
+	case refused && problem.Code == Busy:
 		return p.pause(busy(p.r, problem))
 	}
 	return p.blind(context.WithoutCancel(ctx), "write "+c.At, w.err)
@@ -79,15 +86,15 @@ func (p *passage) settle(ctx context.Context, op Op, c Change) (w written) {
 		case p.r.undecided():
 			w.err = &UndecidedError{c.Name()}
 			return w
-		case c.Cmd.back && p.r.Fired() && strings.HasPrefix(c.At, untold):
-			w.how = Already // the node has undone it, as far as it could
+		case c.Cmd.back && len(c.Cmd.Run) > 0 && (p.r.undoneElsewhere() || strings.HasPrefix(c.At, untold) && p.r.undidItself(c)):
+			w.how = Already
 			return w
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	w.how, w.err = settle(ctx, p.w, c, func() error {
-		if p.r.InDoubt {
+		if p.r.InDoubt && !p.r.again {
 			return nil // the intent of a process that died is on record
 		}
 		intent := p.op(op)

@@ -27,7 +27,8 @@ import (
 //
 // Rollback runs undo, in the reverse order of the steps, unless the probe says that nothing is to be
 // undone. A command without undo cannot be undone; the plan says so, and a rollback reports it as left.
-// Undo must do no harm where the command has not run: the node itself may have to run it (see confirm).
+// Undo must do no harm where the command has not run, or was undone before: the node itself may have to run
+// it (see confirm), and a rollback that was cut off runs it again.
 // What has to run once files are back as they were comes before them in the playbook, as a task with
 // undo alone:
 //

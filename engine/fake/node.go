@@ -27,6 +27,8 @@ type Node struct {
 	// OnPut, when set, is asked before a Put's effect and can refuse it; AfterPut runs after it and can
 	// lose the acknowledgement; OnLook can fail a look.
 	OnPut, AfterPut func(c engine.Change) error
+	// OnUndo, when set, says why a switch that fires cannot undo a command; "" lets it.
+	OnUndo func(r engine.Restore) string
 	// React is what the machine itself does once a Put has had its effect.
 	React  func(c engine.Change)
 	OnLook func(paths []string) error

@@ -130,7 +130,11 @@ func (n *Node) Fire(run string) bool {
 	}
 	for _, r := range d.all {
 		if why := n.back(r, d.kept[r.At]); why != "" {
-			d.left = append(d.left, fmt.Sprintf("%s: %s", r.At, why))
+			at := r.At
+			if r.Cmd != nil {
+				at = engine.ShellWords(r.Cmd.Run)
+			}
+			d.left = append(d.left, fmt.Sprintf("%s: %s", at, why))
 		}
 	}
 	return true
@@ -139,6 +143,11 @@ func (n *Node) Fire(run string) bool {
 // back puts one path back, or says why not.
 func (n *Node) back(r engine.Restore, was entry) string {
 	if r.Cmd != nil {
+		if n.OnUndo != nil {
+			if why := n.OnUndo(r); why != "" {
+				return why
+			}
+		}
 		if n.says[r.At] != r.Before.Says {
 			n.ran = append(n.ran, engine.ShellWords(r.Cmd.Run))
 			n.say(r.At, r.Before.Says)
