@@ -59,6 +59,9 @@ func (e *Engine) Acknowledge(ctx context.Context, n Claimable, id string, r *Run
 		a = *r.Acked
 	}
 	if o.State != now.State {
+		if r == nil || !o.State.before(r.State) {
+			return holdsNobody(now)
+		}
 		o = e.outcome(r, r.State, *r.LastEnd)
 	}
 	a.At = e.Clock.Now().UTC().Round(0)
@@ -66,16 +69,17 @@ func (e *Engine) Acknowledge(ctx context.Context, n Claimable, id string, r *Run
 		a.At = now.Acked.At
 	}
 	o.Ack = &a
-	return e.note(ctx, n, l, o)
+	return e.note(ctx, n, r, l, o)
 }
 
 // note adds a line to the ledger, as it was seen, of a node that no run holds, and holds it for that long.
-func (e *Engine) note(ctx context.Context, n Claimable, seen Ledger, o Outcome) error {
+func (e *Engine) note(ctx context.Context, n Claimable, r *Run, seen Ledger, o Outcome) error {
 	c := Claim{Run: o.Run, Playbook: o.Playbook, Node: o.Node, Since: o.Ack.At, Holder: e.Holder, Ack: true}
 	var over Claim
-	// A run of this folder that has ended holds nothing: its node was out of reach when it was given up.
-	if held := seen.Claim; held != nil && (held.Ack || held.Run == o.Run && held.Store != "" && held.Store == e.Holder.Store) {
-		over = *held
+	// A run of this folder that was given up holds nothing: its node was out of reach then. Until that is in its ledger the
+	// claim goes on to be the run's, since the node may still undo it.
+	if held := seen.Claim; held != nil && (held.Ack || r != nil && r.State == Abandoned && held.Run == o.Run && held.Store != "" && held.Store == e.Holder.Store) {
+		over, c.Ack = *held, held.Ack
 	}
 	w, err := n.Claim(ctx, c, over)
 	if err != nil {

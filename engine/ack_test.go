@@ -209,3 +209,53 @@ func TestAcknowledgeAnotherMachine(t *testing.T) {
 		t.Errorf("%v, and the ledger has %d lines, not %d", err, len(w.ledger().Outcomes), before)
 	}
 }
+
+// TestAcknowledgeFreesNothing: an acknowledgement takes no node from a run that may be at work there, also not from one of
+// this folder whose journal is gone or behind; only from one that was given up.
+func TestAcknowledgeFreesNothing(t *testing.T) {
+	for name, know := range map[string]bool{"journal lost": false, "journal behind": true} {
+		t.Run(name, func(t *testing.T) {
+			w, r := rolledBack(t)
+			if !know {
+				r = nil
+			}
+			held := must2(w.node.Claim(t.Context(), engine.Claim{Run: "run-1", Holder: engine.Holder{Store: "here"}}, engine.Claim{}))
+			if _, err := held.Arm(t.Context(), time.Hour, nil); err != nil {
+				t.Fatal(err)
+			}
+			err := w.engine().Acknowledge(t.Context(), w.node, "run-1", r, engine.Ack{Reason: "seen", User: "me@here"})
+			if _, ok := errors.AsType[*engine.ClaimedError](err); !ok {
+				t.Errorf("%v", err)
+			}
+			if c := w.ledger().Claim; c == nil || c.Ack || c.Run != "run-1" {
+				t.Errorf("the claim is %+v", c)
+			}
+			if s := must2(w.node.Switch(t.Context(), "run-1")); s.State != engine.Armed {
+				t.Errorf("the switch is %s", s.State)
+			}
+		})
+	}
+}
+
+// TestOldNews: a run that was rolled back counts so, whatever the clocks say, and no acknowledgement makes it anything else.
+func TestOldNews(t *testing.T) {
+	w := newWorld(short()...)
+	w.oracle.Check = failing("events")
+	w.steps[len(w.steps)-1].OnFailure = engine.Eventful
+	r, err := w.apply(t.Context())
+	if err != nil || r.State != engine.Landed || r.Clean {
+		t.Fatalf("%v, %s", err, r.State)
+	}
+	must(w.engine().Ack(r, engine.Ack{Reason: "seen", User: "me@here"}))
+	n := must2(w.node.Claim(t.Context(), engine.Claim{Run: r.ID, Holder: engine.Holder{Store: "there"}}, engine.Claim{}))
+	must(n.Release(t.Context(), &engine.Outcome{Run: r.ID, Playbook: r.Playbook, State: engine.RolledBk, Began: r.Began, Ended: r.Ended.Add(-time.Hour)}))
+	if held := engine.Unacknowledged(engine.Recollect([]*engine.Run{r}, "master1", "", w.ledger())); len(held) != 1 || held[0].State != engine.RolledBk {
+		t.Errorf("held by %v", held)
+	}
+	if err := w.engine().Acknowledge(t.Context(), w.node, r.ID, r, engine.Ack{Reason: "seen", User: "me@here"}); err != nil {
+		t.Error(err)
+	}
+	if l := w.ledger(); l.Outcomes[len(l.Outcomes)-1].State != engine.RolledBk {
+		t.Errorf("the node has it as %s", l.Outcomes[len(l.Outcomes)-1].State)
+	}
+}

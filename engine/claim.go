@@ -283,7 +283,7 @@ func Recollect(past []*Run, node, address string, l Ledger) []*Run {
 		switch i := at(o.Run); {
 		case i < 0:
 			all = append(all, r)
-		case !all[i].Open() && all[i].State != o.State && o.Ended.After(all[i].Ended):
+		case !all[i].Open() && all[i].State != o.State && all[i].State.before(o.State):
 			all[i] = r
 		case !all[i].Open() && all[i].State == o.State && o.Ack != nil && all[i].Acked == nil:
 			all[i] = all[i].clone()

@@ -34,7 +34,7 @@ type WritableNode interface {
 	Node
 	// Release confirms the run's switch, if one is armed, and gives the claim up, durably. o, unless it is nil, is
 	// in the node's ledger before. The copies of what was there stay on the node when the run has landed, and all copies
-	// when o is an acknowledgement. Errors:
+	// when o is an acknowledgement. With a nil o they stay if their switch was decided before the claim. Errors:
 	// *ClaimedError when the claim is no longer ours, *LostError, a *Problem as Put's.
 	Release(ctx context.Context, o *Outcome) error
 	// Arm makes the node put back what is listed, in that order, once so much time has passed without a

@@ -50,6 +50,13 @@ const (
 	Abandoned  State = "abandoned"           // given up by an operator; what is true on the node is not known
 )
 
+// before reports whether a run that has ended so can end as o later: the other way round it is old news, whatever the
+// clocks say of it.
+func (s State) before(o State) bool {
+	order := []State{Untouched, Landed, Abandoned, RolledBk}
+	return slices.Index(order, s) < slices.Index(order, o)
+}
+
 // Run is one playbook on one node: a fold of its events, never stored.
 type Run struct {
 	ID string

@@ -17,7 +17,8 @@ import (
 //
 // A unit file that another task puts there comes before it. systemd has to read a changed file again; see
 // the example of the task "command". Stopping and starting is for units that stay active once they are
-// started, such as a timer or a daemon: one that has done its work at once is not seen to be active.
+// started, such as a timer or a daemon: one that has done its work at once is not seen to be active, and one
+// that ends with an error when it is stopped is "failed" to systemd, which fails the run.
 //
 //	task "systemd-unit" "defrag" {
 //	  unit    = "etcd-defrag.timer"
@@ -118,7 +119,7 @@ func (t *SystemdUnit) Plan(ctx context.Context, look engine.Look) ([]engine.Chan
 		case was == want:
 			continue
 		case !slices.Contains(from, was):
-			return nil, engine.Problemf(engine.Preflight, "systemctl %s %s says %q: from that it is not made %q, because rollback could not bring it back; look at `systemctl status %[2]s` on the node", s.ask, t.Unit, was, want)
+			return nil, engine.Problemf(engine.Preflight, "systemctl %s %s says %q: from that it is not made %q, because rollback could not bring it back; look at `systemctl status %[2]s` on the node, and `systemctl reset-failed %[2]s` where it has failed", s.ask, t.Unit, was, want)
 		}
 		changes = append(changes, engine.CommandChange([]string{"systemctl", s.ask, t.Unit}, images[i], want, engine.Command{
 			Run: []string{"systemctl", run, t.Unit}, Undo: []string{"systemctl", undo, t.Unit}, Limit: t.Limit}))

@@ -249,6 +249,33 @@ func switchCases() []testCase {
 				b.Errorf("%+v, %v", s, err)
 			}
 		}},
+		{"a claim that comes to nothing leaves what a landed run can be undone with", func(b bench) {
+			b.must(b.g.WriteFile(b.at("f"), []byte("old"), 0o600))
+			c := b.change("f", b.file("old", 0o600), b.file("new", 0o600))
+			run := b.armed(time.Hour, c)
+			b.puts(c)
+			b.must(b.n.Release(b.Context(), &engine.Outcome{Run: run, State: engine.Landed}))
+			n, err := b.c.Claim(b.Context(), engine.Claim{Run: run, Holder: engine.Holder{Store: "s"}}, engine.Claim{})
+			b.must(err)
+			b.must(n.Release(b.Context(), nil))
+			if kept, err := b.c.Copy(b.Context(), run, 0); err != nil || !kept.Same(c.Before.Content) {
+				b.Errorf("%v, %v", kept, err)
+			}
+			if s, err := b.c.Switch(b.Context(), run); err != nil || s.State != engine.Confirmed {
+				b.Errorf("%+v, %v", s, err)
+			}
+		}},
+		{"a note leaves every switch alone", func(b bench) {
+			b.must(b.g.WriteFile(b.at("f"), []byte("old"), 0o600))
+			c := b.change("f", b.file("old", 0o600), b.file("new", 0o600))
+			run := b.armed(time.Hour, c)
+			n, err := b.c.Claim(b.Context(), engine.Claim{Run: "run-2", Ack: true}, *b.ledger().Claim)
+			b.must(err)
+			b.must(n.Release(b.Context(), &engine.Outcome{Run: "run-2", State: engine.Landed, Ack: &engine.Ack{Reason: "seen"}}))
+			if s, err := b.c.Switch(b.Context(), run); err != nil || s.State != engine.Armed {
+				b.Errorf("%+v, %v", s, err)
+			}
+		}},
 		{"whoever claims the node answers for what is on it", func(b bench) {
 			b.must(b.g.WriteFile(b.at("f"), []byte("old"), 0o600))
 			c := b.change("f", b.file("old", 0o600), b.file("new", 0o600))

@@ -196,7 +196,9 @@ func (n *Node) Claim(ctx context.Context, c, over engine.Claim) (engine.Writable
 	n.mu.Lock()
 	c.Token = rand.Text()
 	n.ledger.Claim = &c
-	n.decideOthers(c.Run)
+	if !c.Ack {
+		n.decideOthers(c.Run)
+	}
 	n.mu.Unlock()
 	n.Fuse.burn("after claim")
 	return &held{n, c.Token, c.Run}, nil
@@ -261,7 +263,8 @@ func (h *held) Release(ctx context.Context, o *engine.Outcome) error {
 	}
 	h.mu.Lock()
 	h.ledger.Claim = nil
-	h.confirm(h.run, o != nil && (o.Ack != nil || o.State != engine.RolledBk))
+	decided := h.switches[h.run] != nil && h.switches[h.run].state != engine.Armed
+	h.confirm(h.run, o == nil && decided || o != nil && (o.Ack != nil || o.State != engine.RolledBk))
 	if o != nil {
 		h.ledger.Outcomes = append(h.ledger.Outcomes, *o)
 	}

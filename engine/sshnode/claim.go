@@ -64,7 +64,11 @@ func (n *Node) Claim(ctx context.Context, c, over engine.Claim) (engine.Writable
 	if over.Token != "" {
 		old = over.Token
 	}
-	if _, err := n.record(ctx, "claim", append(text, '\n'), n.config.keep(), token, old, c.Run); err != nil {
+	run := c.Run
+	if c.Ack {
+		run = "-"
+	}
+	if _, err := n.record(ctx, "claim", append(text, '\n'), n.config.keep(), token, old, run); err != nil {
 		return nil, err
 	}
 	return &held{n, token, c.Run}, nil
@@ -82,7 +86,8 @@ func (h *held) Release(ctx context.Context, o *engine.Outcome) error {
 	}
 	how := "gone"
 	switch {
-	case o == nil:
+	case o == nil: // nothing came of it
+		how = "void"
 	case o.Ack != nil: // what copies there are belongs to others
 		how = "kept"
 	case o.State == engine.Landed:

@@ -3,15 +3,13 @@ package sshnode
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hcrun/hcrun/engine"
 )
-
-// maxSaid is how many bytes of what a command prints are kept.
-const maxSaid = 4096
 
 // exec runs the command of a change; see engine.WritableNode.Put. The node runs it under the lock of whoever writes,
 // and to its end or its limit, also when nobody listens any more.
@@ -26,40 +24,37 @@ func (h *held) exec(ctx context.Context, c engine.Change) error {
 	seconds := max(1, int(c.Cmd.Longest().D()/time.Second))
 	limit, cancel := context.WithTimeoutCause(ctx, c.Cmd.Longest().D()+patience(0), errPatience)
 	defer cancel()
-	var out output
 	var r record
 	var by []byte
 	err := n.ask(limit, op, func(w *worker) (err error) {
-		if err = w.send("exec", seconds, maxSaid, nil, 0, slices.Concat([]string{n.config.keep(), h.token}, argv)...); err != nil {
+		if err = w.send("exec", seconds, 0, nil, 0, slices.Concat([]string{n.config.keep(), h.token}, argv)...); err != nil {
 			return err
 		}
-		if r, err = out.until(w, maxClaim); err != nil || r.bytes == 0 {
-			return err
-		}
-		by = make([]byte, r.bytes)
-		_, err = io.ReadFull(w.out, by)
+		r, by, err = w.answer()
 		return err
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case r.status == statusBusy || r.status == statusClaimed:
+	}
+	switch r.status {
+	case statusDone:
+		return nil
+	case statusBusy, statusClaimed:
 		return n.elsewhere(op, r, by)
-	case r.status != statusDone:
-		return n.config.preflight(nil, "%s: %s", op, clip(r.text))
+	case statusFailed, statusRefused:
+		return n.config.preflight(nil, "%s: it was not begun: %s", op, clip(r.text))
+	case statusExit:
+		word, said, _ := strings.Cut(r.text, " ")
+		code, err := strconv.ParseUint(word, 10, 8)
+		switch {
+		case word == "late":
+			return &engine.ExitError{Argv: argv, Code: 255, Stderr: clip(fmt.Sprintf("it did not end within %d s and was killed. %s", seconds, said))}
+		case err == nil && code > 0:
+			if code > 128 && code < 160 {
+				code = 255 // a signal
+			}
+			return &engine.ExitError{Argv: argv, Code: int(code), Stderr: clip(said)}
+		}
 	}
-	if err := out.finish(r.text); err != nil {
-		return n.lost(op, err)
-	}
-	said := out.stderr
-	if said == "" {
-		said = printable(out.stdout.String())
-	}
-	switch {
-	case out.timeout:
-		return &engine.ExitError{Argv: argv, Code: 255, Stderr: fmt.Sprintf("it did not end within %d s and was killed. %s", seconds, said)}
-	case out.code != 0:
-		return &engine.ExitError{Argv: argv, Code: out.code, Stderr: said}
-	}
-	return nil
+	return n.lost(op, errGarbled)
 }

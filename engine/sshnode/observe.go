@@ -66,32 +66,26 @@ type output struct {
 	timeout bool
 }
 
-// read reads what a command has written, and how it ended.
+// read reads lines of base64 up to the record. No line of base64 begins with the record's "@".
 func (o *output) read(w *worker) error {
-	r, err := o.until(w, 0)
-	if err != nil {
-		return err
-	}
-	return o.finish(r.text)
-}
-
-// until reads lines of base64 up to the record, which announces at most max bytes. No line of base64 begins with the
-// record's "@".
-func (o *output) until(w *worker, max int64) (record, error) {
 	for {
 		line, err := w.out.ReadSlice('\n')
 		if err != nil {
-			return record{}, err
+			return err
 		}
 		if line[0] == '@' {
-			return w.checked(string(line), max)
+			r, err := w.checked(string(line), 0)
+			if err != nil {
+				return err
+			}
+			return o.finish(r.text)
 		}
 		if o.stdout.Len()+len(line) > engine.MaxOutput+4096 {
-			return record{}, errGarbled
+			return errGarbled
 		}
 		b, err := base64.StdEncoding.AppendDecode(o.stdout.AvailableBuffer(), bytes.TrimRight(line, "\n"))
 		if err != nil {
-			return record{}, errors.Join(errGarbled, err)
+			return errors.Join(errGarbled, err)
 		}
 		o.stdout.Write(b)
 	}

@@ -48,7 +48,7 @@ back() { copy=$here/$1 at=${2%/}/$3; shift
   if [ "$5" = - ] && [ ! -e "$1" ]; then st=0; else place "$@"; untemp; cd /; fi; }
 # limited SECONDS COMMAND: runs a command, quoted, no longer than that; at a boot no service waits for long.
 most=86400
-limited() { ( exec 9>&-; eval "exec setsid $2" ) & p=$!
+limited() { ( exec 9>&-; cd /; umask 022; eval "exec setsid $2" ) & p=$!
   ( i=0; while sleep 1; do i=$((i+1)); [ $i -lt "$1" ] && [ $i -lt $most ] || break; done; kill -KILL -$p ) >/dev/null & q=$!
   wait $p; r=$?; kill -KILL $q; p=; return $r; }
 # undo SECONDS BEFORE PROBE COMMAND NAME: runs what undoes a command, unless the probe says what it said before. At a

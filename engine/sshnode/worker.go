@@ -22,7 +22,7 @@ import (
 //	request  SEQ VERB TIMEOUT PAYLOAD CAP \n  quoted words \n  PAYLOAD bytes
 //	record   @NONCE SEQ STATUS BYTES TEXT \n  BYTES bytes
 //
-// look is answered by one record for each path, run and exec by lines of base64 and then a record, everything
+// look is answered by one record for each path, run by lines of base64 and then a record, everything
 // else by one record. Anything else on the stream ends the worker: its outcome is then unknown.
 
 //go:embed worker.sh
@@ -67,6 +67,7 @@ const (
 	statusConflict = 77
 	statusNotEmpty = 78
 	statusRefused  = 79
+	statusExit     = 80 // a command has ended with another status than 0
 )
 
 // errGarbled is a garbled answer.

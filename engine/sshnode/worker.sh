@@ -43,8 +43,7 @@ names() { cd "$1" || exit 1; set +f; i=0
 # run ARGV...: stdout goes out as base64 lines while it comes, so no command can forge a record; the
 # record behind it has stderr as base64 and @STATUS@. It runs in the background: the main loop is
 # blocked in read, sees the end of the connection, ends, and the watcher kills the command's session.
-run() { ( carry "$@" ) & job=$!; }
-carry() { trap - HUP INT TERM PIPE; exec 3<&- 9>&-
+run() { ( trap - HUP INT TERM PIPE; exec 3<&-
   x=$( { { {
       setsid "$@" 2>&5 4>&- 5>&- 6>&- & p=$!
       ( i=0; while sleep 1 6>&-; i=$((i+1)); [ $i -lt "$tmo" ] && kill -0 $$; do :; done
@@ -52,11 +51,7 @@ carry() { trap - HUP INT TERM PIPE; exec 3<&- 9>&-
         kill -TERM -$p; sleep 1 6>&-; kill -KILL -$p ) >/dev/null 4>&- 5>&- & w=$!
       wait $p; r=$?; kill $w; kill -KILL -$p; echo "@$r@" >&6
     } | cap "$omax" | base64 >&4; } 5>&1 | cap 4096 | base64; } 6>&1 )
-  IFS=$nl; set -- $x; IFS=' '; say 0 0 "$*"; }
-# execute KEEP TOKEN ARGV...: run for whoever holds the claim, under the lock and in the foreground: it goes on to its
-# end, or its limit, also when the connection ends, and another worker waits for it.
-execute() { st=75 e= k=$1 tok=$2; shift 2
-  if lock "$k" && ours "$k" "$tok"; then ( carry "$@" ); unlock; else over "$k"; fi; }
+  IFS=$nl; set -- $x; IFS=' '; say 0 0 "$*" ) & job=$!; }
 
 # The node's own record is a folder, KEEP: who may write on the node (claim: a token, and below it who that
 # is), and what came of it (ledger). Statuses beside those of put: 73 another worker is at work, 74 the claim
@@ -74,15 +69,15 @@ ours() { x=-; [ ! -e "$1/claim" ] || IFS= read -r x <"$1/claim"; [ "$x" = "$2" ]
 theirs() { x=; [ ! -e "$1/claim" ] || x=$(cut -c 1-4000 "$1/claim" | { IFS= read -r x; echo "$x"; cat; })
   o=$(printf %s "$x" | wc -c); say 74 $((o)) -; printf %s "$x" >&4; }
 # claim KEEP TOKEN OVER RUN, with the text: replaces the claim OVER; no switch but that of the run fires from then
-# on. release KEEP TOKEN RUN HOW: confirms the switch of the run and gives the claim up; what was sent is a line of
+# on ("-": who only makes a note leaves them alone). release KEEP TOKEN RUN HOW: confirms the switch of the run and gives the claim up; what was sent is a line of
 # the ledger before, and what dead workers have left where the run writes is gone. HOW is what becomes of the copies:
-# "landed" (those of earlier runs go), "kept" or "gone".
+# "landed" (those of earlier runs go), "kept", "gone", or "void": gone unless they were there before this claim.
 claim() { st=75 e= t=
   if keep "$1" && ours . "$3"; then
     t=./.hcrun-$n-$$ want=$((${#2}+1+plen))
     e=$(exec 9>&-; { echo "$2"; pay; } | pour "$t"); x=$?; plen=0
     [ $x = 0 ] && whole $want && try sync "$t" && try mv -fT "$t" claim && t= &&
-      try sync . && ours . "$2" && others "$4" && st=0 e=done; fi
+      try sync . && ours . "$2" && { [ "$4" = - ] || others "$4"; } && st=0 e=done; fi
   over "$1"; }
 release() { st=75 e= t=
   if keep "$1" && ours . "$2" && confirm "$3" "$4" && { [ "$plen" = 0 ] || note; } &&
@@ -98,13 +93,33 @@ whole() { x=$(wc -c <"$t"); [ $((x)) = "$1" ] || { e="$((x)) bytes were written,
 over() { rest; untemp; unlock; cd /
   if [ $st = 74 ]; then theirs "$1"; else say $st 0 "$(clean "$e")"; fi; }
 
+# execute KEEP TOKEN ARGV...: runs a command for whoever holds the claim, under the lock and in the foreground: it goes on
+# to its end, or its limit, also when the connection ends, and another worker waits for it. It answers with status 80 and
+# "STATUS OUTPUT" where that is not 0. Whatever it leaves behind goes on writing to a reader, and holds nobody up.
+execute() { st=75 e= t= k=$1 tok=$2; shift 2
+  if keep "$k" && ours . "$tok" && try rm -f said saw && try mkfifo -m 0600 said; then
+    ( trap - HUP INT TERM PIPE; exec 3<&- 4>&- 9>&-; { dd bs=4096 count=16; exec cat; } <said >saw ) & g=$!
+    y=0 x=0; read -r y z0 </proc/uptime
+    ( trap - HUP INT TERM PIPE; exec 3<&- 4>&- 9>&- >said 2>&1; cd /; umask 022; exec setsid "$@" ) & p=$!
+    ( exec 3<&- 4>&- 9>&-; i=0; while sleep 1; do i=$((i+1)); [ $i -lt "$tmo" ] || break; done
+      kill -TERM -$p; sleep 1; kill -KILL -$p ) & w=$!
+    wait $p; r=$?; kill -KILL $w -$p
+    i=0; while [ $i -lt 10 ] && kill -0 $g; do i=$((i+1)); sleep 0.1 || sleep 1; done
+    read -r x z0 </proc/uptime
+    st=0 e=done; [ $r = 0 ] || { st=80; x=$((${x%%.*}-${y%%.*})); [ "$x" -lt "$tmo" ] || r=late
+      x=$(wc -c <saw); x=$((x>900?x-900:0)); e="$r $(dd bs=1 skip=$x count=900 <saw)"; }
+    rm -f said saw; p=
+  fi
+  over "$k"; }
+
 # The switch of a run is a folder, KEEP/undo/RUN: revert.sh, which waits and then puts back what the run changes, the
 # copies that it needs, and the uptime in seconds at which it does. decision is a second name of confirmed or of
 # fired, and whoever makes it has decided.
 units=/etc/systemd/system
 
 # confirm RUN HOW: the switch of the run does not fire any more. One that has fired lets no run land.
-confirm() { [ -d "undo/$1" ] || return 0
+confirm() { had=; [ -d "undo/$1" ] || return 0
+  [ ! -e "undo/$1/decision" ] || had=1
   [ -e "undo/$1/decision" ] || { try ln "undo/$1/confirmed" "undo/$1/decision" && try sync "undo/$1"; } || return
   IFS= read -r x <"undo/$1/decision"
   [ "$x" != confirmed ] || nounit "$1" # one that fires and was interrupted goes on at the next boot
@@ -113,6 +128,7 @@ nounit() { rm -f "$units/basic.target.wants/hcrun-undo-$1.service" "$units/hcrun
 others() { set +f; for q in undo/*; do
     q=${q#undo/}; [ "$q" = "$1" ] || [ ! -d "undo/$q" ] || confirm "$q" kept || { set -f; return 1; }; done; set -f; }
 forget() { case $2 in
+  void) [ -n "$had" ] || forget "$1" gone;; # what was decided before is of a run that had ended
   gone) nounit "$1"; try rm -rf "undo/$1";;
   landed) set +f; for q in undo/* undo/.new; do [ "$q" = "undo/$1" ] || rm -rf "$q"; done; set -f;; esac; }
 
@@ -159,7 +175,7 @@ await() { g=weak; [ ! -d /run/systemd/system ] || g=strong
   rm -f "$r/waits"
   if [ $g = weak ]; then ( trap '' HUP; exec 3<&- 4>&- 9>&-; cd /; exec setsid /bin/sh "$r/revert.sh" wait "$n" ) &
   else timeout 20 systemctl -q is-active "hcrun-switch-$run" || try timeout 20 systemd-run -q --collect "--unit=hcrun-switch-$run" \
-    -p Restart=on-failure -p RestartSec=1 -p StartLimitIntervalSec=0 -p OOMScoreAdjust=-900 /bin/sh "$r/revert.sh" wait "$n" || return
+    -p KillMode=process -p Restart=on-failure -p RestartSec=1 -p StartLimitIntervalSec=0 -p OOMScoreAdjust=-900 /bin/sh "$r/revert.sh" wait "$n" || return
   fi
   i=0; until waits; do i=$((i+1)); [ $i -le 100 ] || { e="the switch does not begin to wait"; return 1; }; sleep 0.1 || sleep 1; done; }
 waits() { x=; read -r x <"$r/waits" && grep -qs -e "$run" "/proc/$x/cmdline"; }
@@ -168,7 +184,7 @@ waits() { x=; read -r x <"$r/waits" && grep -qs -e "$run" "/proc/$x/cmdline"; }
 unit() { f=$units/hcrun-undo-$run.service; [ ! -e "$f" ] || return 0
   e=$( { printf '%s\n' "[Unit]" "Description=hcrun: put back what run $run changed, unless it was confirmed" \
     DefaultDependencies=no After=local-fs.target "Before=basic.target shutdown.target" Conflicts=shutdown.target \
-    "RequiresMountsFor=$r" "ConditionPathExists=$r/revert.sh" "" "[Service]" Type=oneshot TimeoutStartSec=300 \
+    "RequiresMountsFor=$r" "ConditionPathExists=$r/revert.sh" "" "[Service]" Type=oneshot TimeoutStartSec=1800 KillMode=process \
     "ExecStart=/bin/sh $r/revert.sh boot $n" >"$f" && chmod 644 "$f"; } 2>&1 ) &&
     try mkdir -p "$units/basic.target.wants" && try ln -sf "$f" "$units/basic.target.wants/" &&
     try sync "$f" "$units/basic.target.wants" "$units"; }
@@ -183,7 +199,7 @@ put() { st=75 e= p= t= kept=$1 tok=$2; shift 2
     st=76; see "$f" && case $s in $b) st=75;; $a) ;; *) st=77 e=$s;; esac; fi
   over "$kept"; }
 lacks() { say 70 0 "$1"; exit 0; }
-for x in base64 cat chmod chown cp cut dd flock grep id ln ls mkdir mv printf readlink rm rmdir setsid sha256sum sleep stat sync tr wc yes; do
+for x in base64 cat chmod chown cp cut dd flock grep id ln ls mkdir mkfifo mv printf readlink rm rmdir setsid sha256sum sleep stat sync tr wc yes; do
   command -v $x || lacks $x; done
 x=$(printf abcdef | { part 3 >/dev/null; cat; }); [ "$x" = def ] || lacks 'dd with iflag=fullblock,count_bytes'
 x=$(sha256sum </dev/null); [ "${x%% *}" = $nil ] || lacks 'a right sha256sum'

@@ -94,24 +94,24 @@ func (a *app) ackedOn(r *engine.Run, here, there error) error {
 	case there == nil:
 		a.note("%s has it on record, for every operator", r.Node)
 		return nil
-	case r.Acked == nil: // nothing to acknowledge is known here, and the node does not say otherwise
+	case r.Acked == nil && engine.CodeOf(there) == engine.Invalid: // nothing to acknowledge, here or there
 		return here
 	case here == nil && engine.CodeOf(there) != engine.Interrupted:
 		a.note("it is recorded here, but %s does not know of it, so other operators are still held: %v", r.Node, there)
 		a.note("next: hcrun ack %s --reason TEXT, once more when that is over", r.ID)
 		return nil
 	}
-	return ofNode(r.ID, there)
+	return ofNode(r.ID, "", there)
 }
 
 // ofNode is what kept a node from taking an acknowledgement.
-func ofNode(run string, err error) error {
+func ofNode(run, inventory string, err error) error {
 	held, ok := errors.AsType[*engine.ClaimedError](err)
 	if !ok {
 		return err
 	}
 	p := engine.Problemf(engine.Locked, "%w", held)
-	p.Now, p.Next = "it was not disturbed, and does not know of the acknowledgement", "hcrun ack "+run+" --reason TEXT, once more when that run has ended"
+	p.Now, p.Next = "it was not disturbed, and does not know of the acknowledgement", "hcrun ack "+run+" --reason TEXT"+inventory+", once more when that run has ended"
 	return p
 }
 
@@ -141,24 +141,31 @@ func (a *app) ackForeign(ctx context.Context, name string, word engine.Ack, unkn
 		return err
 	}
 	e := &engine.Engine{Holder: who, Kinds: a.kinds, Clock: s.clock}
+	var silent error // of a node that may have it
 	for _, h := range s.inv.Hosts {
 		n, err := s.dial(ctx, h)
 		if err != nil {
 			a.note("%s cannot be asked: %v", h.Name, err)
+			silent = err
 			continue
 		}
 		l, err := n.Ledger(ctx)
 		if err != nil {
-			return err
+			a.note("%s cannot be asked: %v", h.Name, err)
+			silent = err
+			continue
 		}
 		if !slices.ContainsFunc(l.Outcomes, func(o engine.Outcome) bool { return o.Run == name }) {
 			continue
 		}
 		if err := e.Acknowledge(ctx, n, name, nil, word); err != nil {
-			return ofNode(name, err)
+			return ofNode(name, s.inventoryFlag(), err)
 		}
 		a.note("%s has it on record, for every operator", n.Name())
 		return nil
+	}
+	if silent != nil {
+		return silent
 	}
 	p := engine.Problemf(engine.Invalid, "%w\nno node of %s that answers has on record how run %s ended", unknown, s.inv.Path, name)
 	p.Next = "hcrun status"

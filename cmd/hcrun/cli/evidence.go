@@ -128,8 +128,17 @@ func (s *site) foreign(store *journal.Store, h inventory.Host, l engine.Ledger) 
 	}
 	if slices.Contains(ids, c.Run) {
 		r, err := readRun(store, c.Run)
-		if err != nil || r == nil || !r.Dirty() || r.Node == h.Name && r.Address == s.address(h) {
+		if err != nil || r == nil {
 			return err
+		}
+		mark, err := store.Mark()
+		switch {
+		case err != nil:
+			return err
+		case !r.Dirty() && c.Store != mark:
+			return carriedElsewhere(h, c)
+		case !r.Dirty() || r.Node == h.Name && r.Address == s.address(h):
+			return nil
 		}
 		p := engine.Problemf(engine.Held, "%s: %s is the machine that the unfinished run %s calls %s, at %s", engine.GuardOpen, h.Name, r.ID, r.Node, r.Address)
 		p.Now, p.Next = "it may be changed and is not verified", "hcrun resume "+r.ID+"   (or: hcrun rollback "+r.ID+")"
@@ -143,6 +152,12 @@ func (s *site) foreign(store *journal.Store, h inventory.Host, l engine.Ledger) 
 		p.Next = "put the journal back; when it is lost, look at " + h.Name + ", then: hcrun abandon " + c.Run + " --reason TEXT" + s.inventoryFlag()
 	}
 	return p
+}
+
+// carriedElsewhere is the refusal when a run that has ended here is being carried on from another state folder.
+func carriedElsewhere(h inventory.Host, c *engine.Claim) error {
+	return &engine.Problem{Code: engine.Locked, What: (&engine.ClaimedError{Node: h.Name, By: *c}).Error() + "; here that run has ended",
+		Now: "nothing was changed by this command", Next: "the same command when it has ended there, too"}
 }
 
 // alone asks the other nodes of a recorded run's group, as far as they answer, whether somebody else holds one.
