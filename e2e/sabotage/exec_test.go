@@ -25,27 +25,72 @@ var ofExec = []sabotage{
 	{
 		name: "undo that is run twice", promise: "P13", removed: "What the node has undone by itself is not undone a second time.",
 		file: "engine/write.go", pkg: "engine", test: "TestCommandSwitch",
-		old: "case c.Cmd.back && p.r.Fired() && strings.HasPrefix(c.At, untold):", new: "case false && strings.HasPrefix(c.At, untold):",
+		old: "strings.HasPrefix(c.At, untold) && p.r.undidItself(c)):", new: "strings.HasPrefix(c.At, untold) && false):",
 	},
 	{
 		name: "command of who has lost the node", promise: "P11", removed: "Only who holds the node runs a command there.",
 		file: worker, pkg: "engine/sshnode", test: "TestExec",
-		old: `if lock "$k" && ours "$k" "$tok"; then ( carry`, new: `if lock "$k"; then ( carry`,
+		old: `if keep "$k" && ours . "$tok" && try rm -f said`, new: `if keep "$k" && try rm -f said`,
 	},
 	{
 		name: "command beside a write", promise: "P11", removed: "No command runs while another process writes.",
 		file: worker, pkg: "engine/sshnode", test: "TestExecWaits",
-		old: `if lock "$k" && ours "$k" "$tok"; then ( carry`, new: `if ours "$k" "$tok"; then ( carry`,
+		old: `if keep "$k" && ours . "$tok" && try rm -f said`, new: `if cd "$k" && ours . "$tok" && try rm -f said`,
 	},
 	{
 		name: "status of a command", promise: "P9", removed: "A command that ends with another status than 0 has failed.",
-		file: "engine/sshnode/exec.go", pkg: "engine/sshnode", test: "TestExec",
-		old: "case out.code != 0:", new: "case false:",
+		file: worker, pkg: "engine/sshnode", test: "TestExec",
+		old: "[ $r = 0 ] || { st=80;", new: "[ $r != late ] || { st=80;",
 	},
 	{
 		name: "undo where nothing is to be undone", promise: "P13", removed: "A switch does not undo what the probe says is as it was.",
 		file: worker, pkg: "engine/sshnode", test: "TestRevertCommands",
 		old: `[ "$x" != "$2" ] || return 0`, new: ":",
+	},
+	{
+		name: "command that ran unseen", promise: "P10", removed: "A command that ran and cannot be asked then is no command that was refused.",
+		file: "engine/settle.go", pkg: "engine", test: "TestUnseenCommand",
+		old: `return "", &unseenError{err}`, new: `return "", err`,
+	},
+	{
+		name: "command that is to run again", promise: "P3", removed: "A command that is to run again, and may have run, is undone by a rollback.",
+		file: "engine/fold.go", pkg: "engine", test: "TestRetriedAndRolledBack",
+		old: "r.again = op.How == Retried; op.How == Marked {\n\t\t\tr.InDoubt, r.Changed = false, true\n", new: "r.InDoubt = false; op.How == Marked {\n\t\t\tr.Changed = true\n",
+	},
+	{
+		name: "undo of what others have undone", promise: "P11", removed: "What somebody else has rolled back is not undone again over what came after it.",
+		file: "engine/write.go", pkg: "engine", test: "TestUndoneElsewhereCommands",
+		old: "(p.r.undoneElsewhere() || strings", new: "(strings",
+	},
+	{
+		name: "undo that failed on the node", promise: "P13", removed: "What a node could not undo by itself is undone by who takes the run up.",
+		file: "engine/command.go", pkg: "engine", test: "TestCommandSwitchLeft",
+		old: "return l == notOver || ", new: "return false && ",
+	},
+	{
+		name: "secret that a probe reads", promise: "P16", removed: "No probe reads what is secret.",
+		file: "engine/plan.go", pkg: "engine", test: "TestSecretProbe",
+		old: "probe && p.hidden[c.At] {", new: "probe && false {",
+	},
+	{
+		name: "acknowledgement that frees a node", promise: "P11", removed: "An acknowledgement takes no node from a run that may be at work there.",
+		file: "engine/ack.go", pkg: "engine", test: "TestAcknowledgeFreesNothing",
+		old: "(held.Ack || r != nil && r.State == Abandoned && held.Run == o.Run", new: "(held.Ack || held.Run == o.Run",
+	},
+	{
+		name: "acknowledgement of old news", promise: "P12", removed: "A run that was rolled back elsewhere counts so, whatever the clocks say.",
+		file: "engine/claim.go", pkg: "engine", test: "TestOldNews",
+		old: "all[i].State.before(o.State):", new: "o.Ended.After(all[i].Ended):",
+	},
+	{
+		name: "claim that comes to nothing", promise: "P3", removed: "A claim that comes to nothing leaves what a landed run can be undone with.",
+		file: worker, pkg: "engine/sshnode", test: "TestConformance/dash/a_claim_that_comes_to_nothing_leaves_what_a_landed_run_can_be_undone_with",
+		old: `[ -n "$had" ] || forget`, new: "forget",
+	},
+	{
+		name: "note beside a switch", promise: "P13", removed: "Who only makes a note on a node leaves its switches alone.",
+		file: worker, pkg: "engine/sshnode", test: "TestConformance/dash/a_note_leaves_every_switch_alone",
+		old: `[ "$4" = - ] || others`, new: "others",
 	},
 	{
 		name: "undo at a boot", promise: "P13", removed: "At a boot a command is undone whatever its probe says: what is to be started may be waiting for its turn.",
