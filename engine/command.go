@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -97,14 +96,14 @@ func CommandChange(probe []string, before Image, want string, c Command) Change 
 	return Change{At: Untold(slices.Concat(c.Run, c.Undo)...), Before: Says(notRun), After: Says(hasRun), Cmd: &c}
 }
 
-// ShellWords is argv as a person types it; what a shell would take apart is in double quotes.
+// ShellWords is argv as a person types it; what a shell would take apart is in single quotes.
 func ShellWords(argv []string) string {
 	words := slices.Clone(argv)
 	for i, w := range words {
 		if w == "" || strings.ContainsFunc(w, func(r rune) bool {
 			return !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:=@%+,-", r)
 		}) {
-			words[i] = strconv.Quote(w)
+			words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 		}
 	}
 	return strings.Join(words, " ")
@@ -113,27 +112,26 @@ func ShellWords(argv []string) string {
 // splitWords is the argv of ShellWords.
 func splitWords(s string) ([]string, error) {
 	var argv []string
-	for {
-		var w string
-		if q, err := strconv.QuotedPrefix(s); err == nil && strings.HasPrefix(s, `"`) {
-			if w, err = strconv.Unquote(q); err != nil {
-				return nil, err
-			}
-			s = s[len(q):]
-		} else if i := strings.IndexAny(s, ` "`); i >= 0 {
-			w, s = s[:i], s[i:]
-		} else {
-			w, s = s, ""
+	var w strings.Builder
+	for quoted := false; s != ""; {
+		switch {
+		case s[0] == '\'':
+			quoted, s = !quoted, s[1:]
+		case !quoted && strings.HasPrefix(s, `\'`):
+			w.WriteByte('\'')
+			s = s[2:]
+		case !quoted && s[0] == ' ':
+			argv, s = append(argv, w.String()), s[1:]
+			w.Reset()
+		default:
+			w.WriteByte(s[0])
+			s = s[1:]
 		}
-		argv = append(argv, w)
-		if s == "" {
-			return argv, nil
+		if s == "" && quoted {
+			return nil, errors.New("a quote that is not closed")
 		}
-		if s[0] != ' ' {
-			return nil, fmt.Errorf("no space after %q", w)
-		}
-		s = s[1:]
 	}
+	return append(argv, w.String()), nil
 }
 
 // answer asks a probe.

@@ -391,7 +391,7 @@ func TestProbes(t *testing.T) {
 			t.Errorf("%q comes back as %q", argv, got)
 		}
 	}
-	for _, at := range []string{"/etc", "! x", `$ "`, `$ "a"b`} {
+	for _, at := range []string{"/etc", "! x", `$ '`, `$ 'a''`} {
 		if got, ok := engine.ProbeOf(at); ok {
 			t.Errorf("%q is a probe: %q", at, got)
 		}
