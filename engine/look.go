@@ -73,6 +73,12 @@ func (e *blindError) Error() string { return e.err.Error() }
 
 func (e *blindError) Unwrap() error { return e.err }
 
+// unseenError is a change that was made, and that could not be looked at after it. It is no refusal, whatever kept it
+// from being seen.
+type unseenError struct{ err error }
+
+func (e *unseenError) Error() string { return e.err.Error() }
+
 // rotated reports whether i is what may be where a log stood that others write: another file, or none
 // while they turn it over.
 func (i Image) rotated(log Image) bool {

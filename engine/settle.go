@@ -54,9 +54,3 @@ func settle(ctx context.Context, n WritableNode, c Change, ahead func() error) (
 	}
 	return "", &ConflictError{At: c.At, Change: c, Got: got}
 }
-
-// unseenError is a change that was made, and that could not be looked at after it. It is no refusal, whatever kept it
-// from being seen.
-type unseenError struct{ err error }
-
-func (e *unseenError) Error() string { return e.err.Error() }
