@@ -58,7 +58,7 @@ func TestSwitchOrder(t *testing.T) {
 	})
 	t.Run("fire", func(t *testing.T) {
 		n = hold(t, n.Node)
-		must(0, n.Release(t.Context(), nil))
+		must(0, n.Release(t.Context(), &engine.Outcome{Run: n.run, State: engine.RolledBk})) // its copies are gone, too
 		n = hold(t, n.Node)
 		_, script, _ := changed(t, n, time.Hour)
 		alone(t, script)
