@@ -99,8 +99,8 @@ func (t *Command) Prepare(fs.FS) error {
 		name string
 		argv []string
 	}{{"run", t.Run}, {"undo", t.Undo}, {"probe", t.Probe}} {
-		if len(f.argv) > 0 && strings.TrimSpace(f.argv[0]) == "" {
-			return wrong(f.name, "its first word is the program, and must not be empty")
+		if len(f.argv) > 0 && (strings.TrimSpace(f.argv[0]) == "" || f.argv[0][0] == '-') {
+			return wrong(f.name, "its first word is the program, and %q is none", f.argv[0])
 		}
 		if slices.ContainsFunc(f.argv, func(w string) bool { return strings.ContainsRune(w, 0) }) {
 			return wrong(f.name, "no word of it may have a NUL byte")
