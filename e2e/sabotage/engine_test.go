@@ -249,7 +249,7 @@ var ofClaim = []sabotage{
 	{
 		name: "no outcome in the ledger", promise: "P12", removed: "What came of a run is left on the node.",
 		file: "engine/claim.go", pkg: "engine", test: "TestClaimed/rolled_back",
-		old: "p.release(ctx, o); err != nil", new: "p.release(ctx, nil); err != nil",
+		old: "\to := &line\n", new: "\to := &line\n\to = nil\n",
 	},
 	{
 		name: "ledger that is not read", promise: "P12", removed: "Guards know what only the nodes have on record.",
