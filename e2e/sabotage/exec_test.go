@@ -38,6 +38,11 @@ var ofExec = []sabotage{
 		old: `if keep "$k" && ours . "$tok" && try rm -f said`, new: `if cd "$k" && ours . "$tok" && try rm -f said`,
 	},
 	{
+		name: "output of a command", promise: "P18", removed: "A node keeps the end of what a command prints, and no more.",
+		file: worker, pkg: "engine/sshnode", test: "TestExec",
+		old: "exec tail -c 900 <said", new: "exec cat <said",
+	},
+	{
 		name: "status of a command", promise: "P9", removed: "A command that ends with another status than 0 has failed.",
 		file: worker, pkg: "engine/sshnode", test: "TestExec",
 		old: "[ $r = 0 ] || { st=80;", new: "[ $r != late ] || { st=80;",

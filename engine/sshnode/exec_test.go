@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,14 @@ func TestExec(t *testing.T) {
 			if got, want := contents(t, d+"/words"), strings.Join(words, "/")+"/"; got != want {
 				t.Errorf("it was given %q, want %q", got, want)
 			}
+			// However much it prints, the node keeps little of it.
+			if err := put(sh(d, "head -c 30000000 /dev/zero; stat -c %s "+n.config.keep()+"/saw >kept")); err != nil {
+				t.Fatal(err)
+			}
+			if kept, err := strconv.Atoi(strings.TrimSpace(contents(t, d+"/kept"))); err != nil || kept > 4096 {
+				t.Errorf("the node kept %d bytes, %v", kept, err)
+			}
+			must(0, os.Remove(d+"/kept"))
 			for line, want := range map[string]engine.ExitError{
 				"echo much; echo no such unit >&2; exit 3": {Code: 3, Stderr: "much no such unit"},
 				"seq 100000; echo the end; exit 1":         {Code: 1, Stderr: "the end"},

@@ -98,7 +98,7 @@ over() { rest; untemp; unlock; cd /
 # "STATUS OUTPUT" where that is not 0. Whatever it leaves behind goes on writing to a reader, and holds nobody up.
 execute() { st=75 e= t= k=$1 tok=$2; shift 2
   if keep "$k" && ours . "$tok" && try rm -f said saw && try mkfifo -m 0600 said; then
-    ( trap - HUP INT TERM PIPE; exec 3<&- 4>&- 9>&-; { dd bs=4096 count=16; exec cat; } <said >saw ) & g=$!
+    ( trap - HUP INT TERM PIPE; exec 3<&- 4>&- 9>&-; exec tail -c 900 <said >saw ) & g=$!
     y=0 x=0; read -r y z0 </proc/uptime
     ( trap - HUP INT TERM PIPE; exec 3<&- 4>&- 9>&- >said 2>&1; cd /; umask 022; exec setsid "$@" ) & p=$!
     ( exec 3<&- 4>&- 9>&-; i=0; while sleep 1; do i=$((i+1)); [ $i -lt "$tmo" ] || break; done
@@ -106,8 +106,7 @@ execute() { st=75 e= t= k=$1 tok=$2; shift 2
     wait $p; r=$?; kill -KILL $w -$p
     i=0; while [ $i -lt 10 ] && kill -0 $g; do i=$((i+1)); sleep 0.1 || sleep 1; done
     read -r x z0 </proc/uptime
-    st=0 e=done; [ $r = 0 ] || { st=80; x=$((${x%%.*}-${y%%.*})); [ "$x" -lt "$tmo" ] || r=late
-      x=$(wc -c <saw); x=$((x>900?x-900:0)); e="$r $(dd bs=1 skip=$x count=900 <saw)"; }
+    st=0 e=done; [ $r = 0 ] || { st=80; x=$((${x%%.*}-${y%%.*})); [ "$x" -lt "$tmo" ] || r=late; e="$r $(cat saw)"; }
     rm -f said saw; p=
   fi
   over "$k"; }
@@ -199,7 +198,7 @@ put() { st=75 e= p= t= kept=$1 tok=$2; shift 2
     st=76; see "$f" && case $s in $b) st=75;; $a) ;; *) st=77 e=$s;; esac; fi
   over "$kept"; }
 lacks() { say 70 0 "$1"; exit 0; }
-for x in base64 cat chmod chown cp cut dd flock grep id ln ls mkdir mkfifo mv printf readlink rm rmdir setsid sha256sum sleep stat sync tr wc yes; do
+for x in base64 cat chmod chown cp cut dd flock grep id ln ls mkdir mkfifo mv printf readlink rm rmdir setsid sha256sum sleep stat sync tail tr wc yes; do
   command -v $x || lacks $x; done
 x=$(printf abcdef | { part 3 >/dev/null; cat; }); [ "$x" = def ] || lacks 'dd with iflag=fullblock,count_bytes'
 x=$(sha256sum </dev/null); [ "${x%% *}" = $nil ] || lacks 'a right sha256sum'
